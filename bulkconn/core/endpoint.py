@@ -1,0 +1,106 @@
+"""Stations 1 to 3 of a row's road: inventory row → validated endpoint → request ready to send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bulkconn.core.names import EndpointKey, loose_name
+from bulkconn.core.secret import SecretRef, SecretStr, SecretValue
+from bulkconn.core.source import PlatformCloud
+
+#: Finds the value behind a reference; raises `SecretUnavailable` where it cannot.
+Resolve = Callable[[SecretRef], SecretStr]
+
+
+class SecretUnavailable(Exception):  # noqa: N818 - a fact about the secret, said as one
+    """A secret reference cannot be resolved, or what it holds cannot be used; `str()` holds no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryRow:
+    """One row as it was read: cells by header as the file writes it, absent ones left out.
+
+    JSON numbers and booleans arrive as their text; nested `params` under `params.<name>`.
+    `repr` shows no cell: nobody knows yet which of them are secret.
+    """
+
+    file: str
+    row: int
+    cells: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltString:
+    """A connection string to be put together from checked parts when its secrets are known.
+
+    `parts` are (`Key`, value) in the documented order. The values were checked not to break out of
+    their places; a referenced one is checked when it is resolved.
+    """
+
+    parts: tuple[tuple[str, str | SecretValue], ...]
+
+
+#: What an inventory may give for a parameter.
+ParamValue = str | SecretValue | BuiltString
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A database of the inventory, validated: everything is there that its base connection needs.
+
+    `cells` are the row's own non-secret columns (API names, references, `x_` columns) for ledger and
+    export; `fingerprint` covers the non-secret content that is sent, so that an edited row shows.
+    """
+
+    key: EndpointKey
+    name: str
+    source: str
+    platform_cloud: PlatformCloud
+    sandbox: str
+    auth: str
+    auth_spec_name: str
+    connection_spec_id: str
+    connection_spec_version: str
+    description: str | None
+    params: tuple[tuple[str, ParamValue], ...]
+    cells: Mapping[str, str]
+    fingerprint: str
+    file: str
+    row: int
+
+    @property
+    def loose_name(self) -> str:
+        """The name as it is compared where likeness is enough to block."""
+        return loose_name(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRequest:
+    """A `POST /connections` body, complete but for the unwrapping of its secrets.
+
+    Shape after Adobe's `CreateConnectionRequest`; `connectionSpec.version` is always sent, because
+    the documents disagree on what leaving it out means.
+    """
+
+    name: str
+    description: str | None
+    auth_spec_name: str
+    auth_params: Mapping[str, str | SecretStr]
+    connection_spec_id: str
+    connection_spec_version: str
+    sandbox: str
+
+    def body(self) -> dict[str, Any]:
+        """Give the JSON body with secrets in clear. Call it only where the bytes are written."""
+        body: dict[str, Any] = {"name": self.name}
+        if self.description is not None:
+            body["description"] = self.description
+        params = {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in self.auth_params.items()
+        }
+        body["auth"] = {"specName": self.auth_spec_name, "params": params}
+        body["connectionSpec"] = {"id": self.connection_spec_id, "version": self.connection_spec_version}
+        return body

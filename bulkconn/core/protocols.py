@@ -1,0 +1,183 @@
+"""What the engine needs of the rooms beside it, and nothing more of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from bulkconn.core.endpoint import ConnectionRequest
+    from bulkconn.core.names import ConnectionId, EndpointKey, RunId
+    from bulkconn.core.record import (
+        Change,
+        LedgerInfo,
+        LedgerRecord,
+        LedgerSummary,
+        NameConflict,
+        Watch,
+    )
+    from bulkconn.core.reply import Fault, Reply
+    from bulkconn.core.secret import SecretRef, SecretStr
+
+
+class Clock(Protocol):
+    """Time, as an argument to everything that needs it."""
+
+    @property
+    def clock_id(self) -> str:
+        """Name this boot of this machine: `elapsed_s` of two processes compare only under one id."""
+        ...
+
+    def now(self) -> datetime:
+        """Give the wall clock in UTC: for people and records, a hint and never a proof."""
+        ...
+
+    def elapsed_s(self) -> float:
+        """Give seconds on a clock that never jumps back and counts the time a machine is suspended."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token. `generation` counts renewals in this process, from 1."""
+
+    value: SecretStr
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFailure:
+    """The token endpoint gave no token.
+
+    `is_refused` means that asking again is useless (wrong client, secret or scope); otherwise the
+    endpoint was not reached or not well, and `retry_after_s` is its wish, if it had one. A token
+    given by hand cannot be renewed: that too is refused.
+    """
+
+    is_refused: bool
+    code: str
+    message: str
+    retry_after_s: float | None = None
+
+
+class TokenSource(Protocol):
+    """Where access tokens come from."""
+
+    def current(self) -> Token | None:
+        """Give the token without waiting; None when there is none or it is about to expire."""
+        ...
+
+    async def renew(self) -> Token | TokenFailure:
+        """Ask for a new token. The caller sees to it that one task does so at a time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """One page of `GET /connections` in a sandbox.
+
+    `filters` are (path, value) pairs, each sent as its own `property=path==value`. With `count` only
+    the number of matches is asked for, and neither limit nor order is sent (error 1401-400).
+    """
+
+    sandbox: str
+    filters: tuple[tuple[str, str], ...] = ()
+    limit: int | None = 100
+    order_by: str | None = None
+    continuation_token: str | None = None
+    count: bool = False
+
+
+class ConnectionApi(Protocol):
+    """The door to Flow Service. It returns what came back and never decides what it means."""
+
+    async def create(self, request: ConnectionRequest, token: Token) -> Reply | Fault:
+        """Send one POST, once. Never raises for what the network or the service does.
+
+        Repeat: not safe. Cancel: the POST may have been processed.
+        """
+        ...
+
+    async def list_page(self, query: PageQuery, token: Token) -> Reply | Fault:
+        """Fetch one page. Repeat: safe."""
+        ...
+
+
+class Ledger(Protocol):
+    """The durable record. One process holds it; every method may raise `LedgerError`."""
+
+    @property
+    def info(self) -> LedgerInfo:
+        """Say which ledger this is and which target it belongs to."""
+        ...
+
+    async def begin_run(self, run_id: RunId, at: datetime, settings: Mapping[str, object]) -> int:
+        """Record a run and its settings, and turn every row found as `sending` into `in_doubt`.
+
+        Such a row was cut off; its attempt ends now, ambiguously. Returns how many there were.
+        """
+        ...
+
+    async def end_run(self, run_id: RunId, at: datetime, summary: Mapping[str, object]) -> None:
+        """Record how a run ended."""
+        ...
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """Write changes in order, in one transaction, durable (fsync) when this returns.
+
+        Concurrent calls are grouped into one transaction; a call's own changes are all in or all out.
+        Cancel: the changes may still be written.
+
+        Raises:
+            IllegalMove: the lifecycle forbids one of them; none of this call's is written.
+            LedgerError: they could not be written; nothing may be sent any more.
+        """
+        ...
+
+    async def records(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, LedgerRecord]:
+        """Look rows up by key; unknown ones are left out."""
+        ...
+
+    async def doubted(self, *, after: EndpointKey | None, limit: int) -> list[LedgerRecord]:
+        """Give up to `limit` rows in doubt, ordered by key, beginning after a key."""
+        ...
+
+    async def watched(self, *, since: datetime, after: EndpointKey | None, limit: int) -> list[Watch]:
+        """Give the names under which an attempt since then was ambiguous, ordered by key.
+
+        `limit` bounds keys: all names of a key come in one answer.
+        """
+        ...
+
+    async def holders(self, ids: Iterable[ConnectionId]) -> dict[ConnectionId, EndpointKey]:
+        """Say which rows hold these connection ids (as `connection_id`)."""
+        ...
+
+    async def known_connection(self, sandbox: str) -> LedgerRecord | None:
+        """Give the longest-known created row of a sandbox: a lookup must be able to find it."""
+        ...
+
+    async def conflicts(
+        self, names: Sequence[tuple[EndpointKey, str, str, str]]
+    ) -> dict[EndpointKey, NameConflict]:
+        """For (key, sandbox, connection spec id, loose name): which *other* key has that name already."""
+        ...
+
+    async def summary(self) -> LedgerSummary:
+        """Count the whole ledger."""
+        ...
+
+
+class SecretResolver(Protocol):
+    """Finds what secret references stand for, just before a request is sent."""
+
+    async def resolve(self, refs: Sequence[SecretRef]) -> Mapping[SecretRef, SecretStr]:
+        """Resolve all of them.
+
+        Raises:
+            SecretUnavailable: one cannot be resolved; the message names it and holds no secret.
+        """
+        ...

@@ -1,0 +1,89 @@
+"""What came back from Flow Service: a reply, or the fault that stands in its place.
+
+`flowservice` makes these values and never judges them; `classify.py` says what they mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bulkconn.core.names import ConnectionId
+
+
+class BodyState(StrEnum):
+    """How much of a reply's body could be read."""
+
+    #: All of it, and it was JSON (or rightly empty).
+    WHOLE = "whole"
+    #: The connection broke or stalled inside it.
+    CUT = "cut"
+    #: All of it, but it was not JSON.
+    NOT_JSON = "not_json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP reply whose status line was read.
+
+    `body` is the parsed JSON value (None when there was none or it could not be read). Its free text
+    may echo the request: redact before keeping any of it. `retry_after_s` is already in seconds from
+    receipt, whichever form the header had; `server_clock_s` is the server's `Date` minus our clock.
+    """
+
+    status: int
+    body: object = None
+    body_state: BodyState = BodyState.WHOLE
+    location: str | None = None
+    retry_after_s: float | None = None
+    request_id: str | None = None
+    server_clock_s: float | None = None
+
+
+class FaultKind(StrEnum):
+    """The first question after any fault: did the service get the request?"""
+
+    #: Certainly not: DNS, connect, TLS, connect timeout, no free socket in time.
+    NOT_SENT = "not_sent"
+    #: Maybe: reset, disconnect or timeout after the request left, or a reply that is no HTTP.
+    MAYBE_PROCESSED = "maybe_processed"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """No status line was read. `detail` names what happened and holds nothing of the request."""
+
+    kind: FaultKind
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedConnection:
+    """One item of `GET /connections`, cut down to what may be kept.
+
+    None means that the service did not show the field. `visible` holds the non-secret `auth.params`
+    that are compared before an adoption (server, database, username).
+    """
+
+    connection_id: ConnectionId
+    name: str
+    connection_spec_id: str | None
+    etag: str | None = None
+    state: str | None = None
+    created_at_ms: int | None = None
+    created_client: str | None = None
+    sandbox: str | None = None
+    org_id: str | None = None
+    description: str | None = None
+    visible: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A lookup that is complete: every page was a 200 with an `items` array, and the chain ended.
+
+    Only a `Listing` can say "not there". Anything less is a `Reply` or a `Fault`: not known yet.
+    """
+
+    items: tuple[ListedConnection, ...]
+    server_clock_s: float | None = None

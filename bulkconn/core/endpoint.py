@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bulkconn.core.names import EndpointKey, loose_name
 from bulkconn.core.secret import SecretRef, SecretStr, SecretValue
-from bulkconn.core.source import PlatformCloud
+
+if TYPE_CHECKING:
+    from bulkconn.core.source import PlatformCloud
 
 #: Finds the value behind a reference; raises `SecretUnavailable` where it cannot.
 Resolve = Callable[[SecretRef], SecretStr]

@@ -7,18 +7,17 @@ whole payload.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bulkconn.core.lifecycle import State
-from bulkconn.core.names import ConnectionId, EndpointKey, LedgerId, RunId
-from bulkconn.core.source import PlatformCloud
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from bulkconn.core.endpoint import Endpoint
+    from bulkconn.core.lifecycle import State
+    from bulkconn.core.names import ConnectionId, EndpointKey, LedgerId, RunId
+    from bulkconn.core.source import PlatformCloud
 
 
 class Provenance(StrEnum):

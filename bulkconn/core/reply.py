@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from bulkconn.core.names import ConnectionId
+if TYPE_CHECKING:
+    from bulkconn.core.names import ConnectionId
 
 
 class BodyState(StrEnum):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Resolve = Callable[[SecretRef], SecretStr]
 
 
-class SecretUnavailable(Exception):  # noqa: N818 - a fact about the secret, said as one
+class SecretUnavailable(Exception):
     """A secret reference cannot be resolved, or what it holds cannot be used; `str()` holds no secret."""
 
 

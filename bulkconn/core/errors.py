@@ -88,5 +88,5 @@ class LedgerTooNew(LedgerError):
     """A newer bulkconn wrote this ledger; upgrade, older programs must not touch it."""
 
 
-class IllegalMove(Exception):  # noqa: N818 - named for what was tried, as the lifecycle table names it
+class IllegalMove(Exception):
     """A state change that the lifecycle forbids was asked for: a defect of bulkconn, never of the data."""

@@ -1,0 +1,110 @@
+"""The arithmetic of pace: how fast requests may leave, and how long to wait after a fault.
+
+The ceiling is the user's; the pace under it falls by a factor when the service says "too fast" or
+stumbles, and climbs back slowly. Nothing here sleeps: `now_s` is an argument, dice are a number in [0, 1).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import floor
+from typing import Final
+
+#: Requests per second below which no complaint pushes the pace (or the ceiling, if that is lower).
+FLOOR_PER_S: Final = 0.5
+#: Under complaints the pace is set a little below what the service took in the last second, but it
+#: loses at least a tenth and at most nine tenths at once.
+_GOODPUT_SHARE: Final = 0.95
+_LOSE_AT_LEAST: Final = 0.9
+_LOSE_AT_MOST: Final = 0.1
+#: Share of the pace regained a second while far below the last complaint, and near or above it.
+_CLIMB_FAR: Final = 0.20
+_CLIMB_NEAR: Final = 0.01
+#: "Near" begins at this share of the pace at which the service last complained.
+_NEAR: Final = 0.9
+#: Seconds after which the pace of the last complaint is forgotten.
+_MEMORY_S: Final = 60.0
+_WINDOW_S: Final = 1.0
+
+#: Bounds of the exponential backoff, seconds.
+BACKOFF_BASE_S: Final = 1.0
+BACKOFF_CAP_S: Final = 60.0
+
+
+def spacing(rate_per_s: float) -> tuple[int, float]:
+    """Give (n, period in seconds) so that n requests a period make the rate, about ten periods a second.
+
+    n is whole: a fractional limit lets more through than it says. Below 20/s n is 1.
+    """
+    n = max(1, floor(rate_per_s / 10))
+    return n, n / rate_per_s
+
+
+def backoff_s(tries: int, dice: float, retry_after_s: float | None = None) -> float:
+    """Give the pause before try `tries` + 1 (tries >= 1): full jitter up to 1, 2, 4, ... 60 s.
+
+    `retry_after_s` is the floor: the service said so.
+    """
+    jittered = dice * min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0 ** (min(tries, 30) - 1))
+    return max(jittered, retry_after_s or 0.0)
+
+
+class Pace:
+    """The rate at which requests may leave now, in requests per second, never above `ceiling_per_s`."""
+
+    def __init__(self, ceiling_per_s: float) -> None:
+        self.ceiling_per_s = ceiling_per_s
+        self.rate_per_s = ceiling_per_s
+        self._floor_per_s = min(FLOOR_PER_S, ceiling_per_s)
+        self._lowered_at_s: float | None = None
+        self._complaint_rate_per_s = 0.0
+        self._climbed_at_s: float | None = None
+        self._accepted: deque[float] = deque()
+
+    def on_accepted(self, now_s: float) -> bool:
+        """Count a request that the service took; True when the rate rose because of it."""
+        self._accepted.append(now_s)
+        self._forget(now_s)
+        if self.rate_per_s >= self.ceiling_per_s:
+            return False
+        since_s = now_s - (self._climbed_at_s if self._climbed_at_s is not None else now_s)
+        self._climbed_at_s = now_s
+        climb = _CLIMB_NEAR if self._is_near_complaint(now_s) else _CLIMB_FAR
+        before = self.rate_per_s
+        self.rate_per_s = min(self.ceiling_per_s, before * (1 + climb * min(since_s, 1.0)))
+        return self.rate_per_s > before
+
+    def on_complaint(self, now_s: float, sent_at_s: float) -> bool:
+        """Lower the rate, once a burst: requests sent before the last lowering say nothing new.
+
+        Returns whether the rate was lowered.
+        """
+        if self._lowered_at_s is not None and sent_at_s <= self._lowered_at_s:
+            return False
+        self._forget(now_s)
+        before = self.rate_per_s
+        wanted = len(self._accepted) / _WINDOW_S * _GOODPUT_SHARE
+        self.rate_per_s = max(
+            self._floor_per_s, min(before * _LOSE_AT_LEAST, max(before * _LOSE_AT_MOST, wanted))
+        )
+        self._complaint_rate_per_s = min(before, max(wanted / _GOODPUT_SHARE, self.rate_per_s))
+        self._lowered_at_s = now_s
+        self._climbed_at_s = now_s
+        return True
+
+    def restart_low(self, now_s: float) -> None:
+        """Begin again at the floor after an outage, and climb as fast as answers allow."""
+        self.rate_per_s = min(self.ceiling_per_s, max(1.0, self._floor_per_s))
+        self._lowered_at_s = self._climbed_at_s = now_s
+        self._complaint_rate_per_s = self.ceiling_per_s
+
+    def _is_near_complaint(self, now_s: float) -> bool:
+        return (
+            self._lowered_at_s is not None
+            and now_s - self._lowered_at_s < _MEMORY_S
+            and self.rate_per_s >= self._complaint_rate_per_s * _NEAR
+        )
+
+    def _forget(self, now_s: float) -> None:
+        while self._accepted and now_s - self._accepted[0] > _WINDOW_S:
+            self._accepted.popleft()

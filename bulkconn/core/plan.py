@@ -1,0 +1,136 @@
+"""Station 4: what is to be done about a row, from what the ledger and the sandbox say of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from bulkconn.core.lifecycle import State
+from bulkconn.core.names import loose_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from bulkconn.core.endpoint import Endpoint
+    from bulkconn.core.names import ConnectionId, EndpointKey
+    from bulkconn.core.record import LedgerRecord
+    from bulkconn.core.reply import ListedConnection
+
+
+class OnExisting(StrEnum):
+    """What becomes of a row that was never sent when its name exists already."""
+
+    #: Send nothing; show the id; a human decides.
+    HOLD = "hold"
+    #: Take the id over if it is certainly the same database, else hold.
+    ADOPT = "adopt"
+    #: Create another connection of that name.
+    CREATE = "create"
+
+
+class Action(StrEnum):
+    """What a row needs."""
+
+    #: A POST, after a look at the names that exist already.
+    CREATE = "create"
+    #: Nothing: it is finished, or waits for the user.
+    SKIP = "skip"
+    #: A lookup: its last attempt is in doubt.
+    SETTLE = "settle"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAction:
+    """What a row needs, and how it counts until that is done.
+
+    `counts_as` is a state's name, or `changed`: created or adopted, but edited since.
+    """
+
+    action: Action
+    counts_as: str
+
+
+def plan_action(endpoint: Endpoint, record: LedgerRecord | None, *, retry_failed: bool) -> PlannedAction:
+    """Decide from the ledger alone what a row needs.
+
+    A held row that was never sent is looked at anew: the user may have removed what stood in its way.
+    """
+    if record is None:
+        return PlannedAction(Action.CREATE, State.PENDING)
+    match record.state:
+        case State.CREATED | State.ADOPTED:
+            is_changed = record.fingerprint != endpoint.fingerprint
+            return PlannedAction(Action.SKIP, "changed" if is_changed else record.state)
+        case State.PENDING:
+            return PlannedAction(Action.CREATE, State.PENDING)
+        case State.SENDING | State.IN_DOUBT:
+            return PlannedAction(Action.SETTLE, State.IN_DOUBT)
+        case State.FAILED:
+            if retry_failed:
+                return PlannedAction(Action.CREATE, State.PENDING)
+            return PlannedAction(Action.SKIP, State.FAILED)
+        case State.HELD:
+            if record.attempts == 0:
+                return PlannedAction(Action.CREATE, State.HELD)
+            return PlannedAction(Action.SKIP, State.HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Nothing stands against sending. `seen_ids` bore a like name before."""
+
+    seen_ids: tuple[ConnectionId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Take over the id of the one connection that is certainly the same."""
+
+    item: ListedConnection
+
+
+@dataclass(frozen=True, slots=True)
+class HoldExisting:
+    """The name exists already and may not be used."""
+
+    items: tuple[ListedConnection, ...]
+    reason: str
+
+
+def like_named(endpoint: Endpoint, items: Iterable[ListedConnection]) -> tuple[ListedConnection, ...]:
+    """Give the listed connections that could be taken for this endpoint's: like name, same spec."""
+    loose = endpoint.loose_name
+    return tuple(
+        item
+        for item in items
+        if loose_name(item.name) == loose and item.connection_spec_id in {None, endpoint.connection_spec_id}
+    )
+
+
+def decide_existing(
+    endpoint: Endpoint,
+    existing: Sequence[ListedConnection],
+    *,
+    policy: OnExisting,
+    holders: Mapping[ConnectionId, EndpointKey],
+    is_same_database: Callable[[Endpoint, ListedConnection], bool],
+) -> Send | Adopt | HoldExisting:
+    """Decide about a row that was never sent, given the connections of a like name (`like_named`)."""
+    if not existing:
+        return Send()
+    ids = tuple(item.connection_id for item in existing)
+    if policy is OnExisting.CREATE:
+        return Send(ids)
+    if policy is OnExisting.HOLD:
+        return HoldExisting(tuple(existing), "the name exists already in this sandbox")
+    if len(existing) > 1:
+        return HoldExisting(tuple(existing), f"{len(existing)} connections bear this name; none is certain")
+    item = existing[0]
+    if item.name != endpoint.name or item.connection_spec_id != endpoint.connection_spec_id:
+        return HoldExisting((item,), "the name that exists is like this one, but not equal to the letter")
+    if holders.get(item.connection_id, endpoint.key) != endpoint.key:
+        return HoldExisting((item,), f"another row holds this id: {holders[item.connection_id]}")
+    if not is_same_database(endpoint, item):
+        return HoldExisting((item,), "server, database or username of the existing connection differ")
+    return Adopt(item)

@@ -1,7 +1,7 @@
 """What the ledger keeps of a row, and the changes that may be written to it.
 
-A `LedgerRecord` is read; `RowSeen`, `Intent` and `Move` are written. Nothing here is ever a secret or a
-whole payload.
+A `LedgerRecord` is read; `RowSeen`, `Intent`, `Move` and `Note` are written. Nothing here is ever a
+secret or a whole payload.
 """
 
 from __future__ import annotations
@@ -156,7 +156,8 @@ class Move:
 
     None leaves a column as it is, except the three `error_*`/`request_id` columns, which are always
     written: they tell the newest news. `attempt_end` also appends to the table of attempts; with
-    IN_DOUBT it counts as ambiguous and `doubt_since` is required.
+    IN_DOUBT it counts as ambiguous and `doubt_since` is required. An id that `connection_id` replaces
+    is kept among the row's `other_ids`: the ledger never forgets one. `resets_counts` zeroes `resends`.
     """
 
     key: EndpointKey
@@ -177,7 +178,23 @@ class Move:
     resets_counts: bool = False
 
 
-Change = RowSeen | Intent | Move
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something is learnt of a row whose state stays as it is; None leaves a column as it is.
+
+    Written after a lookup that settled nothing, and where the grace of a doubt counts anew because its
+    clock is gone.
+    """
+
+    key: EndpointKey
+    at: datetime
+    error_code: str | None = None
+    error_message: str | None = None
+    doubt_since: DoubtSince | None = None
+    other_ids: tuple[ConnectionId, ...] | None = None
+
+
+Change = RowSeen | Intent | Move | Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +213,7 @@ class NameConflict:
     key: EndpointKey
     inventory_file: str
     inventory_row: int
+    state: State
 
 
 @dataclass(frozen=True, slots=True)

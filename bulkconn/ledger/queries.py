@@ -1,0 +1,159 @@
+"""What can be asked of a ledger: plain functions over one SQLite connection, none of them writes.
+
+Every answer comes in pages or is bounded by what was asked for: memory does not grow with the ledger.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from bulkconn.core.lifecycle import State
+from bulkconn.core.record import (
+    ErrorGroup,
+    LedgerInfo,
+    LedgerRecord,
+    LedgerSummary,
+    NameConflict,
+    SentAs,
+    Target,
+    Watch,
+)
+from bulkconn.ledger.codec import RECORD_COLUMNS, decode_record, decode_state, decode_time, encode_time
+from bulkconn.ledger.schema import FORMAT_VERSION
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from bulkconn.core.names import ConnectionId, EndpointKey
+
+_T = TypeVar("_T")
+
+#: Values bound in one statement; SQLite before 3.32 takes at most 999.
+_CHUNK: Final = 500
+
+
+def read_info(connection: sqlite3.Connection) -> LedgerInfo | None:
+    """Say which ledger this is; None while it has no target yet."""
+    row = connection.execute("SELECT ledger_id, base_url, org_id FROM meta").fetchone()
+    if row is None:
+        return None
+    return LedgerInfo(ledger_id=row[0], target=Target(row[1], row[2]), format_version=FORMAT_VERSION)
+
+
+def read_records(
+    connection: sqlite3.Connection, keys: Sequence[EndpointKey]
+) -> dict[EndpointKey, LedgerRecord]:
+    """Look rows up by key; unknown ones are left out."""
+    found = {}
+    for chunk in _chunks(keys):
+        sql = f"SELECT {RECORD_COLUMNS} FROM rows WHERE key IN ({_marks(chunk)})"  # noqa: S608 - our own names
+        for row in connection.execute(sql, chunk):
+            found[row[0]] = decode_record(row)
+    return found
+
+
+def read_doubted(connection: sqlite3.Connection, after: EndpointKey | None, limit: int) -> list[LedgerRecord]:
+    """Give up to `limit` rows in doubt, ordered by key, beginning after a key."""
+    sql = f"SELECT {RECORD_COLUMNS} FROM rows WHERE state = 'in_doubt' AND key > ? ORDER BY key LIMIT ?"  # noqa: S608 - our own names
+    return [decode_record(row) for row in connection.execute(sql, (after or "", limit))]
+
+
+def read_watched(
+    connection: sqlite3.Connection, since: datetime, after: EndpointKey | None, limit: int
+) -> list[Watch]:
+    """Give the names of up to `limit` keys under which an attempt since then was ambiguous.
+
+    Rows in doubt or on their way are left out: settling looks for them anyway.
+    """
+    keys = """
+        SELECT id, key FROM rows
+        WHERE ambiguous > 0 AND key > ? AND state NOT IN ('sending', 'in_doubt') AND EXISTS (
+            SELECT 1 FROM attempts
+            WHERE row_id = rows.id AND fact IN ('in_doubt', 'cut_off') AND at >= ?)
+        ORDER BY key LIMIT ?
+    """
+    names = """
+        SELECT sandbox, name, connection_spec_id, max(at) FROM attempts
+        WHERE row_id = ? AND fact IN ('in_doubt', 'cut_off') AND at >= ?
+        GROUP BY sandbox, name, connection_spec_id ORDER BY sandbox, name, connection_spec_id
+    """
+    since_us = encode_time(since)
+    return [
+        Watch(key, SentAs(sandbox, name, spec_id), decode_time(at))
+        for row_id, key in connection.execute(keys, (after or "", since_us, limit)).fetchall()
+        for sandbox, name, spec_id, at in connection.execute(names, (row_id, since_us))
+    ]
+
+
+def read_holders(
+    connection: sqlite3.Connection, ids: Iterable[ConnectionId]
+) -> dict[ConnectionId, EndpointKey]:
+    """Say which rows hold these connection ids; the row that entered first, should two hold one."""
+    found: dict[ConnectionId, EndpointKey] = {}
+    for chunk in _chunks(ids):
+        sql = f"SELECT connection_id, key FROM rows WHERE connection_id IN ({_marks(chunk)}) ORDER BY id DESC"  # noqa: S608 - our own names
+        found.update(connection.execute(sql, chunk))
+    return found
+
+
+def read_known_connection(connection: sqlite3.Connection, sandbox: str) -> LedgerRecord | None:
+    """Give the longest-known created row of a sandbox."""
+    sql = (
+        f"SELECT {RECORD_COLUMNS} FROM rows WHERE state = 'created' AND sandbox = ? "  # noqa: S608 - our own names
+        "ORDER BY updated_at LIMIT 1"
+    )
+    row = connection.execute(sql, (sandbox,)).fetchone()
+    return None if row is None else decode_record(row)
+
+
+def read_conflicts(
+    connection: sqlite3.Connection, names: Iterable[tuple[EndpointKey, str, str, str]]
+) -> dict[EndpointKey, NameConflict]:
+    """Say which other key already has a row's name in its sandbox and connection spec."""
+    sql = """
+        SELECT key, inventory_file, inventory_row, state FROM rows
+        WHERE loose_name = ? AND sandbox = ? AND connection_spec_id = ? AND key <> ?
+        ORDER BY id LIMIT 1
+    """
+    found = {}
+    for key, sandbox, spec_id, loose in names:
+        row = connection.execute(sql, (loose, sandbox, spec_id, key)).fetchone()
+        if row is not None:
+            found[key] = NameConflict(row[0], row[1], row[2], decode_state(row[3]))
+    return found
+
+
+def read_summary(connection: sqlite3.Connection) -> LedgerSummary:
+    """Count the whole ledger: every state (also those without rows), and what stands against rows."""
+    counts = dict.fromkeys(State, 0)
+    for state, rows in connection.execute("SELECT state, count(*) FROM rows GROUP BY state"):
+        counts[decode_state(state)] = rows
+    groups = connection.execute(
+        """
+        SELECT state, coalesce(error_code, ''), count(*) AS size, coalesce(min(error_message), '')
+        FROM rows
+        WHERE state IN ('failed', 'held', 'in_doubt') OR (state = 'pending' AND error_code IS NOT NULL)
+        GROUP BY 1, 2 ORDER BY size DESC, 1, 2
+        """
+    )
+    (oldest,) = connection.execute("SELECT min(doubted_at) FROM rows WHERE state = 'in_doubt'").fetchone()
+    run = connection.execute("SELECT run_id FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+    return LedgerSummary(
+        counts=counts,
+        groups=tuple(ErrorGroup(decode_state(state), *rest) for state, *rest in groups),
+        oldest_doubt_at=None if oldest is None else decode_time(oldest),
+        last_run_id=None if run is None else run[0],
+    )
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
+    rest = iter(values)
+    while chunk := list(islice(rest, _CHUNK)):
+        yield chunk

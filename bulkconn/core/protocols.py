@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         LedgerRecord,
         LedgerSummary,
         NameConflict,
+        RowStanding,
         Watch,
     )
     from bulkconn.core.reply import Fault, Reply
@@ -139,6 +140,10 @@ class Ledger(Protocol):
 
     async def records(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, LedgerRecord]:
         """Look rows up by key; unknown ones are left out."""
+        ...
+
+    async def standings(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, RowStanding]:
+        """Look up only what tells finished rows from others: several times cheaper than `records`."""
         ...
 
     async def doubted(self, *, after: EndpointKey | None, limit: int) -> list[LedgerRecord]:

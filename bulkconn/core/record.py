@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,6 +106,14 @@ class LedgerRecord:
     doubt_since: DoubtSince | None = None
     seen_ids: tuple[ConnectionId, ...] = ()
     other_ids: tuple[ConnectionId, ...] = ()
+
+
+class RowStanding(NamedTuple):
+    """The little of a record that tells a finished row from one with work left; cheap to read in bulk."""
+
+    state: State
+    fingerprint: str
+    ambiguous: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from bulkconn.core.record import (
     LedgerRecord,
     LedgerSummary,
     NameConflict,
+    RowStanding,
     SentAs,
     Target,
     Watch,
@@ -52,6 +53,18 @@ def read_records(
         sql = f"SELECT {RECORD_COLUMNS} FROM rows WHERE key IN ({_marks(chunk)})"  # noqa: S608 - our own names
         for row in connection.execute(sql, chunk):
             found[row[0]] = decode_record(row)
+    return found
+
+
+def read_standings(
+    connection: sqlite3.Connection, keys: Sequence[EndpointKey]
+) -> dict[EndpointKey, RowStanding]:
+    """Look up state, fingerprint and ambiguous attempts by key; unknown keys are left out."""
+    found = {}
+    for chunk in _chunks(keys):
+        sql = f"SELECT key, state, fingerprint, ambiguous FROM rows WHERE key IN ({_marks(chunk)})"  # noqa: S608 - our own names
+        for key, state, fingerprint, ambiguous in connection.execute(sql, chunk):
+            found[key] = RowStanding(decode_state(state), fingerprint, ambiguous)
     return found
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         LedgerRecord,
         LedgerSummary,
         NameConflict,
+        RowStanding,
         Target,
         Watch,
     )
@@ -79,6 +80,10 @@ class SqliteLedger:
     async def records(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, LedgerRecord]:
         """Look rows up by key; unknown ones are left out."""
         return await self._writer.call(lambda store: store.records(keys))
+
+    async def standings(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, RowStanding]:
+        """Look up only what tells finished rows from others."""
+        return await self._writer.call(lambda store: store.standings(keys))
 
     async def doubted(self, *, after: EndpointKey | None, limit: int) -> list[LedgerRecord]:
         """Give up to `limit` rows in doubt, ordered by key, beginning after a key."""

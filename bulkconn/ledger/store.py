@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         LedgerRecord,
         LedgerSummary,
         NameConflict,
+        RowStanding,
         Target,
         Watch,
     )
@@ -179,6 +180,10 @@ class SqliteStore:
     def records(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, LedgerRecord]:
         """Look rows up by key; unknown ones are left out."""
         return self._read(lambda db: queries.read_records(db, keys))
+
+    def standings(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, RowStanding]:
+        """Look up only what tells finished rows from others."""
+        return self._read(lambda db: queries.read_standings(db, keys))
 
     def doubted(self, after: EndpointKey | None, limit: int) -> list[LedgerRecord]:
         """Give up to `limit` rows in doubt, ordered by key, beginning after a key."""

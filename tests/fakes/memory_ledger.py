@@ -20,6 +20,7 @@ from bulkconn.core.record import (
     NameConflict,
     Note,
     RowSeen,
+    RowStanding,
     Target,
     Watch,
 )
@@ -183,6 +184,11 @@ class MemoryLedger:
     async def records(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, LedgerRecord]:
         """Look rows up by key."""
         return {key: self.rows[key] for key in keys if key in self.rows}
+
+    async def standings(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, RowStanding]:
+        """Look up only what tells finished rows from others."""
+        rows = await self.records(keys)
+        return {key: RowStanding(row.state, row.fingerprint, row.ambiguous) for key, row in rows.items()}
 
     async def doubted(self, *, after: EndpointKey | None, limit: int) -> list[LedgerRecord]:
         """Give rows in doubt, ordered by key."""

@@ -81,7 +81,10 @@ def open_read_only(path: Path) -> SqliteStore:
             fix="give --ledger the path that `bulkconn run` used; it is printed at the end of a run",
         )
     _check_header(path)
-    store = SqliteStore(_connect(path, read_only=True), name=str(path))
+    log = path.resolve().with_name(f"{path.resolve().name}-wal")
+    # Without a log nobody is writing, so a folder where SQLite may not put its index will do as well.
+    can_be_locked = log.exists() or os.access(log.parent, os.W_OK)
+    store = SqliteStore(_connect(path, mode="ro" if can_be_locked else "ro&immutable=1"), name=str(path))
     try:
         store.attach()
     except BaseException:
@@ -162,9 +165,8 @@ def _check_header(path: Path) -> None:
         )
 
 
-def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+def _connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
     # The thread check is off because one owned thread uses the connection, whoever opened it.
-    mode = "ro" if read_only else "rw"
     try:
         connection = sqlite3.connect(
             f"file:{quote(str(path.absolute()))}?mode={mode}",
@@ -176,7 +178,7 @@ def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise explain(error, str(path)) from error
     try:
-        _set_up(connection, read_only=read_only)
+        _set_up(connection, read_only=mode != "rw")
     except sqlite3.Error as error:
         connection.close()
         raise explain(error, str(path)) from error

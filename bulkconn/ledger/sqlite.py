@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bulkconn.core.record import DoubtSince
+from bulkconn.ledger import queries
 from bulkconn.ledger.opening import open_store
 from bulkconn.ledger.writer import StoreThread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    import sqlite3
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
         Watch,
     )
     from bulkconn.ledger.writer import Writer
+
+T = TypeVar("T")
 
 
 class SqliteLedger:
@@ -79,35 +83,38 @@ class SqliteLedger:
 
     async def records(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, LedgerRecord]:
         """Look rows up by key; unknown ones are left out."""
-        return await self._writer.call(lambda store: store.records(keys))
+        return await self._read(lambda db: queries.read_records(db, keys))
 
     async def standings(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, RowStanding]:
         """Look up only what tells finished rows from others."""
-        return await self._writer.call(lambda store: store.standings(keys))
+        return await self._read(lambda db: queries.read_standings(db, keys))
 
     async def doubted(self, *, after: EndpointKey | None, limit: int) -> list[LedgerRecord]:
         """Give up to `limit` rows in doubt, ordered by key, beginning after a key."""
-        return await self._writer.call(lambda store: store.doubted(after, limit))
+        return await self._read(lambda db: queries.read_doubted(db, after, limit))
 
     async def watched(self, *, since: datetime, after: EndpointKey | None, limit: int) -> list[Watch]:
         """Give the names of up to `limit` settled keys under which an attempt since then was ambiguous."""
-        return await self._writer.call(lambda store: store.watched(since, after, limit))
+        return await self._read(lambda db: queries.read_watched(db, since, after, limit))
 
     async def holders(self, ids: Iterable[ConnectionId]) -> dict[ConnectionId, EndpointKey]:
         """Say which rows hold these connection ids."""
         wanted = tuple(ids)
-        return await self._writer.call(lambda store: store.holders(wanted))
+        return await self._read(lambda db: queries.read_holders(db, wanted))
 
     async def known_connection(self, sandbox: str) -> LedgerRecord | None:
         """Give the longest-known created row of a sandbox."""
-        return await self._writer.call(lambda store: store.known_connection(sandbox))
+        return await self._read(lambda db: queries.read_known_connection(db, sandbox))
 
     async def conflicts(
         self, names: Sequence[tuple[EndpointKey, str, str, str]]
     ) -> dict[EndpointKey, NameConflict]:
         """For (key, sandbox, connection spec id, loose name): which other key has that name already."""
-        return await self._writer.call(lambda store: store.conflicts(names))
+        return await self._read(lambda db: queries.read_conflicts(db, names))
 
     async def summary(self) -> LedgerSummary:
         """Count the whole ledger."""
-        return await self._writer.call(lambda store: store.summary())
+        return await self._read(queries.read_summary)
+
+    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._writer.call(lambda store: store.read(query))

@@ -19,20 +19,15 @@ from bulkconn.ledger.faults import damaged, explain
 from bulkconn.ledger.schema import CUT_OFF, check_version, migrate, read_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from bulkconn.core.names import ConnectionId, EndpointKey, LedgerId, RunId
+    from bulkconn.core.names import LedgerId, RunId
     from bulkconn.core.record import (
         Change,
         DoubtSince,
         LedgerInfo,
-        LedgerRecord,
-        LedgerSummary,
-        NameConflict,
-        RowStanding,
         Target,
-        Watch,
     )
 
 T = TypeVar("T")
@@ -177,39 +172,10 @@ class SqliteStore:
                 (encode_time(at), encode_json(dict(summary)), run_id),
             )
 
-    def records(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, LedgerRecord]:
-        """Look rows up by key; unknown ones are left out."""
-        return self._read(lambda db: queries.read_records(db, keys))
-
-    def standings(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, RowStanding]:
-        """Look up only what tells finished rows from others."""
-        return self._read(lambda db: queries.read_standings(db, keys))
-
-    def doubted(self, after: EndpointKey | None, limit: int) -> list[LedgerRecord]:
-        """Give up to `limit` rows in doubt, ordered by key, beginning after a key."""
-        return self._read(lambda db: queries.read_doubted(db, after, limit))
-
-    def watched(self, since: datetime, after: EndpointKey | None, limit: int) -> list[Watch]:
-        """Give the names of up to `limit` keys that may still get a late twin, ordered by key."""
-        return self._read(lambda db: queries.read_watched(db, since, after, limit))
-
-    def holders(self, ids: Iterable[ConnectionId]) -> dict[ConnectionId, EndpointKey]:
-        """Say which rows hold these connection ids."""
-        return self._read(lambda db: queries.read_holders(db, ids))
-
-    def known_connection(self, sandbox: str) -> LedgerRecord | None:
-        """Give the longest-known created row of a sandbox."""
-        return self._read(lambda db: queries.read_known_connection(db, sandbox))
-
-    def conflicts(
-        self, names: Sequence[tuple[EndpointKey, str, str, str]]
-    ) -> dict[EndpointKey, NameConflict]:
-        """For (key, sandbox, connection spec id, loose name): which other key has that name already."""
-        return self._read(lambda db: queries.read_conflicts(db, names))
-
-    def summary(self) -> LedgerSummary:
-        """Count the whole ledger."""
-        return self._read(queries.read_summary)
+    def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Answer one of `queries.py`."""
+        with self.translated():
+            return query(self._connection)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -238,10 +204,6 @@ class SqliteStore:
     def __exit__(self, *_exc: object) -> None:
         """Close the connection."""
         self.close()
-
-    def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        with self.translated():
-            return query(self._connection)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -1,0 +1,76 @@
+"""Which ledger a command means, when it says so and when it does not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from bulkconn.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: What a ledger's name ends with unless the user names it.
+SUFFIX: Final = ".ledger.db"
+_PASSWORD_PARAMETER: Final = re.compile(r"([?&][^=&]*pass[^=&]*=)[^&]*", re.IGNORECASE)
+_GIVE_IT: Final = "name the ledger with --ledger PATH (or BULKCONN_LEDGER)"
+
+
+def locate_ledger(given: str | None, inventories: Sequence[str], folder: Path) -> Path:
+    """Give the path of the ledger that a command means.
+
+    `given` is `--ledger`. Else it is named after the first inventory and lies in `folder`, the current
+    one; a command without inventories means the only ledger there.
+
+    Raises:
+        UsageError: it cannot be told which one is meant, or it is of a kind that this version lacks.
+    """
+    if given is not None:
+        return _parse_given(given, folder)
+    if not inventories:
+        return _find_only(folder)
+    if inventories[0] == "-":
+        raise UsageError("an inventory from standard input gives the ledger no name", fix=_GIVE_IT)
+    return folder / f"{Path(inventories[0]).stem}{SUFFIX}"
+
+
+def mask_url(ledger: str) -> str:
+    """Give the ledger's path or URL as it may be shown: a password is masked.
+
+    It may stand before the host or among the parameters behind `?`. Of a URL that breaks the rules (a
+    slash or an `@` inside the password) rather too much is hidden than a letter too little.
+    """
+    scheme, separator, rest = ledger.partition("://")
+    if not separator:
+        return ledger
+    credentials, at, host = rest.rpartition("@")
+    user, colon, _password = credentials.partition(":")
+    shown = _PASSWORD_PARAMETER.sub(r"\1***", host)
+    return f"{scheme}://{user}{':***' if colon else ''}{at}{shown}"
+
+
+def _parse_given(given: str, folder: Path) -> Path:
+    scheme, separator, _rest = given.partition("://")
+    if not separator:
+        return folder / Path(given).expanduser()
+    if scheme in {"postgresql", "postgres"}:
+        raise UsageError(
+            f"a ledger in PostgreSQL ({mask_url(given)}) is not in this version",
+            fix="give --ledger the path of a file on a local disk",
+        )
+    raise UsageError(
+        f"no ledger can live at {mask_url(given)}", fix="give --ledger the path of a file on a local disk"
+    )
+
+
+def _find_only(folder: Path) -> Path:
+    found = sorted(path for path in folder.glob(f"*{SUFFIX}") if path.is_file())
+    match found:
+        case [only]:
+            return only
+        case []:
+            raise UsageError(f"there is no ledger (*{SUFFIX}) in {folder}", fix=_GIVE_IT)
+        case _:
+            names = ", ".join(path.name for path in found)
+            raise UsageError(f"there are several ledgers in {folder}: {names}", fix=_GIVE_IT)

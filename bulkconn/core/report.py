@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from bulkconn.core.errors import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from bulkconn.core.diagnostics import Diagnostic
     from bulkconn.core.outcome import Scope
     from bulkconn.core.record import ErrorGroup

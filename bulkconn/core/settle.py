@@ -201,9 +201,10 @@ def decide_settlement(
 
 
 def next_look_at_s(looks: Looks, grace_s: float | None) -> float:
-    """Give the next time to look: 1, 3, 10, 30, 90 s after the doubt began, then each minute, and at the
-    end of the grace whatever the schedule says.
-    """  # noqa: D205 - one sentence over two lines
+    """Give the next time to look: 1, 3, 10, 30, 90 s after the doubt began, then each minute.
+
+    One look falls on the end of the grace, whatever the schedule says.
+    """
     age_s = max(0.0, looks.last_begun_s - looks.since_s)
     ahead = [offset for offset in LOOK_OFFSETS_S if offset > age_s]
     offset = ahead[0] if ahead else age_s + _LOOK_EVERY_S

@@ -23,23 +23,29 @@ class OutageWatch:
 
     def __init__(self) -> None:
         self._streak = 0
+        self._excused: set[int] = set()
         #: How often the service has answered definitively so far: what an attempt is measured against.
         self.definitive_answers = 0
+        #: Number of the present streak, from 0; a definitive answer begins the next.
+        self.streak_no = 0
 
     def on_answer(self, outcome: Outcome) -> bool:
         """Take one POST's outcome; True when it completes a streak (again)."""
         if outcome.is_definitive:
             self._streak = 0
+            self.streak_no += 1
             self.definitive_answers += 1
             return False
         if outcome.kind in {OutcomeKind.IN_DOUBT, OutcomeKind.NOT_SENT}:
             self._streak += 1
-            return self._streak >= OUTAGE_STREAK
+            if self._streak >= OUTAGE_STREAK:
+                self._excused.add(self.streak_no)
+                return True
         return False
 
-    def on_over(self) -> None:
-        """Begin a new count: the service answered a probe."""
-        self._streak = 0
+    def is_excused(self, streak_no: int) -> bool:
+        """Tell whether a doubt of this streak belongs to an outage and uses up nothing of its row."""
+        return streak_no in self._excused
 
 
 class SameFaultWatch:
@@ -49,6 +55,11 @@ class SameFaultWatch:
         self._code: str | None = None
         self._rows = 0
         self._is_over = False
+
+    @property
+    def is_tripped(self) -> bool:
+        """Whether the tenth was reached."""
+        return self._rows >= SAME_FAULT_ROWS
 
     def on_answer(self, outcome: Outcome) -> bool:
         """Take one POST's outcome; True when it is the tenth of one kind and nothing else was heard."""
@@ -62,7 +73,7 @@ class SameFaultWatch:
                 return False
             self._code = outcome.code
             self._rows += 1
-            return self._rows >= SAME_FAULT_ROWS
+            return self.is_tripped
         return False
 
     def on_success(self) -> None:

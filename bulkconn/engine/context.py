@@ -1,0 +1,95 @@
+"""What the parts of a run share: one ledger, one gate, one clock, one tally."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bulkconn.core.report import Tally, ThisRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from random import Random
+
+    from structlog.typing import FilteringBoundLogger
+
+    from bulkconn.core.lifecycle import State
+    from bulkconn.core.names import EndpointKey, RunId
+    from bulkconn.core.protocols import Clock, ConnectionApi, Ledger, SecretResolver
+    from bulkconn.core.record import Change, Move
+    from bulkconn.core.settings import RunSettings
+    from bulkconn.core.trouble import OutageWatch, Patience, SameFaultWatch
+    from bulkconn.engine.gate import Gate
+    from bulkconn.engine.rows import Row, WorkQueue
+    from bulkconn.engine.stops import Stops
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is chance or time, and where facts are told: given from outside, so that a run can be replayed.
+
+    `last_resort(key, connection_id)` is called with an id that the ledger did not take, so that it
+    reaches the user some other way.
+    """
+
+    clock: Clock
+    dice: Random
+    log: FilteringBoundLogger
+    last_resort: Callable[[EndpointKey, str], None]
+
+
+@dataclass(slots=True)
+class RunContext:
+    """The shared things of one run."""
+
+    run_id: RunId
+    settings: RunSettings
+    ledger: Ledger
+    api: ConnectionApi
+    secrets: SecretResolver
+    world: World
+    gate: Gate
+    stops: Stops
+    patience: Patience
+    outage: OutageWatch
+    same_fault: SameFaultWatch
+    queue: WorkQueue
+    tally: Tally = field(default_factory=Tally)
+    this_run: ThisRun = field(default_factory=ThisRun)
+    #: Keys of the inventory that were ever in doubt: few, needed to keep the tally right.
+    doubtful: set[EndpointKey] = field(default_factory=set)
+    #: Keys that this run has looked up in vain and leaves in doubt.
+    left_in_doubt: set[EndpointKey] = field(default_factory=set)
+
+    @property
+    def clock(self) -> Clock:
+        """Time."""
+        return self.world.clock
+
+    @property
+    def dice(self) -> Random:
+        """Chance."""
+        return self.world.dice
+
+    @property
+    def log(self) -> FilteringBoundLogger:
+        """Where facts are told."""
+        return self.world.log
+
+    async def move(self, row: Row, move: Move, *, before: Sequence[Change] = ()) -> None:
+        """Make a row's move durable, then let the row and the tally follow.
+
+        `before` are changes that belong to the same transaction.
+        """
+        await self.ledger.commit([*before, move])
+        self.follow(row, move.to)
+
+    def follow(self, row: Row, state: State) -> None:
+        """Let row and tally follow a move that is durable."""
+        if row.counted:
+            self.tally.move(_count_name(row.state), _count_name(state))
+        row.state = state
+
+
+def _count_name(state: State) -> str:
+    return "in_doubt" if state == "sending" else state.value

@@ -1,0 +1,97 @@
+"""Names that exist already: looked up before a row is sent for the first time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from bulkconn.core.names import loose_name
+from bulkconn.core.outcome import Scope
+from bulkconn.core.plan import like_named
+from bulkconn.core.record import SentAs
+from bulkconn.core.report import Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bulkconn.core.endpoint import Endpoint
+    from bulkconn.core.reply import ListedConnection
+    from bulkconn.engine.context import RunContext
+    from bulkconn.engine.lookup import Looker
+
+#: Connections that one page of a listing brings.
+_PAGE_ITEMS: Final = 100
+
+#: A sandbox's connections by loose name; None where a query a name is cheaper.
+_Index = dict[str, list["ListedConnection"]]
+
+
+class ExistingNames:
+    """Knows which connections bear a name, by one listing per sandbox or a query a name.
+
+    The listing is taken when it costs no more requests than the rows that are to be sent there
+    (`to_send`, by sandbox). It is taken once, at the sandbox's first row.
+    """
+
+    def __init__(self, run: RunContext, looker: Looker, to_send: Mapping[str, int]) -> None:
+        self._run = run
+        self._looker = looker
+        self._to_send = to_send
+        self._loads: dict[str, asyncio.Task[_Index | None]] = {}
+
+    async def like_named(self, endpoint: Endpoint) -> tuple[ListedConnection, ...] | None:
+        """Give the connections of a like name and the same spec; None when that cannot be known now.
+
+        None parks the sandbox or comes with the run's end: the row stays pending.
+        """
+        load = self._loads.get(endpoint.sandbox)
+        if load is None:
+            load = asyncio.create_task(self._load(endpoint.sandbox))
+            self._loads[endpoint.sandbox] = load
+        index = await asyncio.shield(load)
+        if index is not None:
+            return like_named(endpoint, index.get(endpoint.loose_name, ()))
+        if not self._may_send_to(endpoint.sandbox):
+            return None
+        listing = await self._looker.find(
+            SentAs(endpoint.sandbox, endpoint.name, endpoint.connection_spec_id)
+        )
+        if listing is None:
+            self._park(endpoint.sandbox)
+            return None
+        return like_named(endpoint, listing.items)
+
+    async def close(self) -> None:
+        """Leave no task behind."""
+        for load in self._loads.values():
+            load.cancel()
+        await asyncio.gather(*self._loads.values(), return_exceptions=True)
+
+    async def _load(self, sandbox: str) -> _Index | None:
+        connections = await self._looker.count(sandbox)
+        if not self._may_send_to(sandbox):
+            return None
+        if connections is not None and connections / _PAGE_ITEMS > self._to_send.get(sandbox, 0):
+            return None
+        found = await self._looker.listing(sandbox, begun_after_s=float("-inf"))
+        if found is None:
+            self._park(sandbox)
+            return None
+        index: _Index = {}
+        for item in found[1].items:
+            index.setdefault(loose_name(item.name), []).append(item)
+        return index
+
+    def _may_send_to(self, sandbox: str) -> bool:
+        return not (self._run.stops.is_stopping or self._run.stops.is_parked(sandbox, ""))
+
+    def _park(self, sandbox: str) -> None:
+        if not self._may_send_to(sandbox):
+            return
+        reason = Stop(
+            f"the connections of sandbox {sandbox} could not be listed, so no name is known to be free",
+            Scope.SANDBOX,
+            "the service does not answer lookups there: run the same command again later",
+        )
+        self._run.stops.park(reason, sandbox, "")
+        self._run.log.warning("place.parked", scope="sandbox", sandbox=sandbox, reason=reason.reason)

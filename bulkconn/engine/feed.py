@@ -1,0 +1,172 @@
+"""The feeder: rows of the inventory, a batch at a time, become work in the queue."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from bulkconn.core.lifecycle import State
+from bulkconn.core.plan import Action, plan_action
+from bulkconn.core.record import Change, DoubtSince, Move, Note, RowSeen
+from bulkconn.engine.rows import WAITING_MAX, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from bulkconn.core.endpoint import Endpoint
+    from bulkconn.core.names import EndpointKey
+    from bulkconn.core.record import LedgerRecord
+    from bulkconn.engine.context import RunContext
+    from bulkconn.engine.settling import Settler
+
+#: Rows read, compared with the ledger and queued at a time.
+BATCH_ROWS: Final = 200
+
+
+class Feeder:
+    """Fills the queue and never runs far ahead of it."""
+
+    def __init__(self, run: RunContext, settler: Settler) -> None:
+        self._run = run
+        self._settler = settler
+        self._room = asyncio.Event()
+        #: Keys whose doubts were taken in from the inventory, so that the ledger need not bring them up.
+        self.taken: set[EndpointKey] = set()
+
+    def on_taken(self) -> None:
+        """The dispatcher took work: there may be room for more."""
+        self._room.set()
+
+    async def feed_first_sends(self, endpoints: Callable[[], Iterable[Endpoint]]) -> None:
+        """Queue every row that was never sent or certainly not processed.
+
+        After a stop that is not an interrupt the rest is still written down as pending, unsent.
+        """
+        for batch in _batches(endpoints()):
+            if self._run.stops.is_interrupted:
+                return
+            await self._feed_batch(batch)
+            await self._wait_for_room()
+
+    async def feed_doubts(self, endpoints: Callable[[], Iterable[Endpoint]]) -> None:
+        """Queue every row of the inventory that is in doubt: it can be settled and sent again."""
+        run = self._run
+        for batch in _batches(endpoints()):
+            if run.stops.is_stopping:
+                return
+            keys = [one.key for one in batch if one.key in run.doubtful and one.key not in run.left_in_doubt]
+            records = await run.ledger.records(keys) if keys else {}
+            for endpoint in batch:
+                record = records.get(endpoint.key)
+                if record is not None and record.state is State.IN_DOUBT:
+                    self.taken.add(record.key)
+                    await self.take_doubt(record, endpoint, counted=True)
+                    await self._wait_for_room()
+
+    async def feed_ledger_doubts(
+        self, *, glance_only: bool, is_counted: Callable[[EndpointKey], bool]
+    ) -> None:
+        """Queue the ledger's doubts for lookups alone: nothing is sent for them."""
+        run = self._run
+        after: EndpointKey | None = None
+        while not run.stops.is_stopping:
+            records = await run.ledger.doubted(after=after, limit=BATCH_ROWS)
+            if not records:
+                return
+            after = records[-1].key
+            for record in records:
+                if record.key not in self.taken and record.key not in run.left_in_doubt:
+                    await self.take_doubt(
+                        record, None, counted=is_counted(record.key), glance_only=glance_only
+                    )
+            await self._wait_for_room()
+
+    async def take_doubt(
+        self,
+        record: LedgerRecord,
+        endpoint: Endpoint | None,
+        *,
+        counted: bool,
+        glance_only: bool = False,
+    ) -> None:
+        """Take one row in doubt in, its grace counted from the doubt's beginning where that is known."""
+        run = self._run
+        row = row_of(record, endpoint)
+        row.counted = counted
+        row.glance_only = glance_only
+        since = record.doubt_since
+        now_s = run.clock.elapsed_s()
+        if since is None or since.clock_id != run.clock.clock_id or since.at_s > now_s:
+            since = DoubtSince(run.clock.clock_id, now_s)
+            await run.ledger.commit(
+                [
+                    Note(
+                        row.key,
+                        run.clock.now(),
+                        error_code=record.error_code,
+                        error_message=record.error_message,
+                        doubt_since=since,
+                    )
+                ]
+            )
+        self._settler.begin_again(row, since.at_s)
+
+    async def _feed_batch(self, batch: list[Endpoint]) -> None:
+        run = self._run
+        records = await run.ledger.records([one.key for one in batch])
+        changes: list[Change] = []
+        rows: list[Row] = []
+        for endpoint in batch:
+            record = records.get(endpoint.key)
+            planned = plan_action(endpoint, record, retry_failed=run.settings.retry_failed)
+            if planned.action is not Action.CREATE:
+                continue
+            now = run.clock.now()
+            if record is not None and record.state is State.FAILED:
+                changes.append(Move(endpoint.key, State.PENDING, now, run.run_id, resets_counts=True))
+            changes.append(RowSeen(endpoint, now))
+            rows.append(row_of(record, endpoint))
+        if changes:
+            await run.ledger.commit(changes)
+        if run.stops.is_stopping:
+            return
+        for row in rows:
+            run.queue.send(row)
+
+    async def _wait_for_room(self) -> None:
+        run = self._run
+        while not run.stops.is_stopping and (
+            run.queue.ready > BATCH_ROWS or run.queue.waiting >= WAITING_MAX
+        ):
+            self._room.clear()
+            await self._room.wait()
+
+
+def row_of(record: LedgerRecord | None, endpoint: Endpoint | None) -> Row:
+    """Make the working row of a record, an endpoint, or both."""
+    if record is None:
+        if endpoint is None:
+            raise AssertionError("a row is known by its record or its endpoint")
+        return Row(endpoint.key, State.PENDING, endpoint.sandbox, endpoint.source, endpoint)
+    state = State.PENDING if record.state is State.FAILED else record.state
+    return Row(
+        record.key,
+        state,
+        endpoint.sandbox if endpoint else record.sandbox,
+        record.source,
+        endpoint,
+        sent_as=record.sent_as,
+        seen_ids=record.seen_ids,
+        connection_id=record.connection_id,
+        attempts=record.attempts,
+        ambiguous=record.ambiguous,
+        resends=0 if record.state is State.FAILED else record.resends,
+        certainly_created=record.certainly_created,
+    )
+
+
+def _batches(endpoints: Iterable[Endpoint]) -> Iterator[list[Endpoint]]:
+    iterator = iter(endpoints)
+    while batch := list(islice(iterator, BATCH_ROWS)):
+        yield batch

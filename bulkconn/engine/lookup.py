@@ -1,0 +1,141 @@
+"""Lookups: pages through the gate, asked until they are complete or honestly not known."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from bulkconn.core.classify import classify_lookup
+from bulkconn.core.listing import Page, read_count, read_page
+from bulkconn.core.outcome import OutcomeKind
+from bulkconn.core.pace import backoff_s
+from bulkconn.core.protocols import PageQuery
+from bulkconn.core.reply import Listing, Reply
+from bulkconn.engine.consequences import Sent, check_patience, tell_everybody
+from bulkconn.engine.gate import Weather
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bulkconn.core.protocols import Token
+    from bulkconn.core.record import SentAs
+    from bulkconn.core.reply import Fault, ListedConnection
+    from bulkconn.engine.context import RunContext
+
+_T = TypeVar("_T")
+
+#: How often one page is asked for, other than for pace or token, before the lookup is "not known".
+PAGE_TRIES: Final = 4
+#: Pages that a chain may have, a guard against a service that never ends one: 100 items each.
+_PAGES_MAX: Final = 100_000
+#: Seconds between the starts of two listings of one sandbox that serve many doubts.
+_LISTING_EVERY_S: Final = 3.0
+
+
+class Looker:
+    """Asks Flow Service what exists. Every answer is a complete `Listing`, or None: not known."""
+
+    def __init__(self, run: RunContext) -> None:
+        self._run = run
+        self._listings: dict[str, tuple[float, Listing]] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        #: Tasks whose request is on its way: a lookup may be cut at any time.
+        self.asking: set[asyncio.Task[Any]] = set()
+
+    async def find(self, sent_as: SentAs) -> Listing | None:
+        """Look one name and connection spec up.
+
+        A comma separates values in a filter and has no documented escape, so a name with one is looked
+        for among all connections of its spec.
+        """
+        by_spec = ("connectionSpec.id", sent_as.connection_spec_id)
+        filters = (by_spec,) if "," in sent_as.name else (("name", sent_as.name), by_spec)
+        return await self._chain(PageQuery(sent_as.sandbox, filters))
+
+    async def listing(self, sandbox: str, *, begun_after_s: float) -> tuple[float, Listing] | None:
+        """List a whole sandbox; share a listing that began after `begun_after_s` among all who ask.
+
+        Returns when it began, with it.
+        """
+        lock = self._locks.setdefault(sandbox, asyncio.Lock())
+        async with lock:
+            known = self._listings.get(sandbox)
+            if known is not None and known[0] >= begun_after_s:
+                return known
+            if known is not None:
+                await self._run.stops.pause(known[0] + _LISTING_EVERY_S - self._run.clock.elapsed_s())
+            begun_s = self._run.clock.elapsed_s()
+            listing = await self._chain(PageQuery(sandbox, order_by="createdAt"))
+            if listing is None:
+                return None
+            self._listings[sandbox] = (begun_s, listing)
+            return self._listings[sandbox]
+
+    async def count(self, sandbox: str) -> int | None:
+        """Ask how many connections a sandbox has; None when the service does not say."""
+        return await self._ask(PageQuery(sandbox, limit=None, count=True), read_count)
+
+    async def _chain(self, query: PageQuery) -> Listing | None:
+        items: dict[str, ListedConnection] = {}
+        seen_tokens: set[str] = set()
+        token: str | None = None
+        for _ in range(_PAGES_MAX):
+            page = await self._ask(
+                PageQuery(query.sandbox, query.filters, query.limit, query.order_by, token), _read_page
+            )
+            if page is None:
+                return None
+            for item in page.items:
+                items[item.connection_id] = item
+            token = page.continuation_token
+            if token is None:
+                return Listing(tuple(items.values()))
+            if token in seen_tokens:
+                self._run.log.warning("lookup.odd", reason="a continuation token repeats")
+                return None
+            seen_tokens.add(token)
+        return None
+
+    async def _ask(self, query: PageQuery, read: Callable[[Reply], _T | None]) -> _T | None:
+        """Ask for one page until `read` can read it; None when it stays unknown or the run stops."""
+        run = self._run
+        tries = 0
+        while tries < PAGE_TRIES:
+            token = await run.gate.slot(is_post=False)
+            if token is None or run.stops.is_parked(query.sandbox, ""):
+                return None
+            sent_at_s = run.clock.elapsed_s()
+            run.this_run.lookups += 1
+            answer = await self._fetch(query, token)
+            value = read(answer) if isinstance(answer, Reply) else None
+            if value is not None:
+                run.gate.on_token_accepted(token, is_post=False)
+                run.gate.on_accepted()
+                if run.gate.weather is Weather.FAIR:
+                    check_patience(run, is_definitive=True, message="")
+                return value
+            outcome = classify_lookup(answer, "the page is not a complete list of connections")
+            tell_everybody(run, outcome, Sent(token, sent_at_s, (query.sandbox, ""), is_post=False))
+            if outcome.kind is OutcomeKind.NOT_POSSIBLE or run.stops.is_stopping:
+                return None
+            check_patience(run, is_definitive=False, message=outcome.message)
+            if outcome.kind is OutcomeKind.NOT_SENT:
+                tries += 1
+                run.log.debug("lookup.unknown", code=outcome.code, status=outcome.status)
+                await run.stops.pause(backoff_s(tries, run.dice.random()))
+        return None
+
+    async def _fetch(self, query: PageQuery, token: Token) -> Reply | Fault:
+        task = asyncio.current_task()
+        if task is None:
+            raise AssertionError("lookups run in tasks")
+        self.asking.add(task)
+        try:
+            return await self._run.api.list_page(query, token)
+        finally:
+            self.asking.discard(task)
+
+
+def _read_page(reply: Reply) -> Page | None:
+    page = read_page(reply)
+    return page if isinstance(page, Page) else None

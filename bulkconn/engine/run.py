@@ -1,0 +1,338 @@
+"""A run, from its first look to its last: phases of one dispatcher over one queue.
+
+1. glance: every doubt of the ledger is looked up once; most were created, and are claimed.
+2. first sends: the inventory streams through.
+3. resends: rows of the inventory that are still in doubt are settled and, if absent, sent again.
+4. leftovers: doubts that no inventory holds any more are settled, never sent.
+5. twins: names under which an attempt was ambiguous are looked up once more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bulkconn.core.errors import BulkconnError, ExitCode
+from bulkconn.core.lifecycle import State
+from bulkconn.core.pace import Pace
+from bulkconn.core.record import Move
+from bulkconn.core.report import Report, Tally, run_exit_code
+from bulkconn.core.trouble import OutageWatch, Patience, SameFaultWatch
+from bulkconn.engine.attempt import Attempter
+from bulkconn.engine.context import RunContext, World
+from bulkconn.engine.existing import ExistingNames
+from bulkconn.engine.feed import Feeder
+from bulkconn.engine.gate import Gate
+from bulkconn.engine.lookup import Looker
+from bulkconn.engine.outage import OutageGuard
+from bulkconn.engine.rows import Row, Work, WorkQueue
+from bulkconn.engine.settling import Settler
+from bulkconn.engine.stops import Stops
+from bulkconn.engine.survey import Survey
+from bulkconn.engine.twins import TwinWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
+
+    from bulkconn.core.endpoint import Endpoint
+    from bulkconn.core.names import EndpointKey, RunId
+    from bulkconn.core.protocols import ConnectionApi, Ledger, SecretResolver, TokenSource
+    from bulkconn.core.settings import RunSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Flow Service as the engine sees it: where connections are made, and where tokens come from."""
+
+    connections: ConnectionApi
+    tokens: TokenSource
+
+
+class Engine:
+    """One run over one ledger. Make a new one for each run."""
+
+    def __init__(
+        self,
+        run_id: RunId,
+        settings: RunSettings,
+        *,
+        ledger: Ledger,
+        service: Service,
+        secrets: SecretResolver,
+        world: World,
+    ) -> None:
+        self.stops = Stops()
+        patience = Patience(settings.patience.max_wait_s)
+        pace = Pace(settings.pace.rate_per_s)
+        gate = Gate(pace, service.tokens, world, stops=self.stops, patience=patience)
+        self.run = RunContext(
+            run_id=run_id,
+            settings=settings,
+            ledger=ledger,
+            api=service.connections,
+            secrets=secrets,
+            world=world,
+            gate=gate,
+            stops=self.stops,
+            patience=patience,
+            outage=OutageWatch(),
+            same_fault=SameFaultWatch(),
+            queue=WorkQueue(),
+        )
+        self._error: BulkconnError | None = None
+        self._defects: list[BaseException] = []
+        self._attempter: Attempter | None = None
+        self._active: set[asyncio.Task[None]] = set()
+        self._survey = Survey()
+        self._looker = Looker(self.run)
+        self._settler = Settler(self.run, self._looker)
+        self._outage = OutageGuard(self.run)
+
+    def interrupt(self) -> None:
+        """Take no more, finish what is in flight within the drain, then end (SIGINT, SIGTERM)."""
+        self.stops.interrupt()
+        self.run.queue.changed.set()
+
+    @property
+    def in_flight(self) -> int:
+        """Rows and lookups that are worked on at this moment."""
+        return len(self._active)
+
+    async def onboard(self, endpoints: Callable[[], Iterable[Endpoint]], survey: Survey) -> Report:
+        """Create every base connection of the inventory, exactly once.
+
+        `endpoints` gives the valid rows afresh at each call; `survey` is the first pass over the same.
+
+        Raises:
+            LedgerError: the ledger could not be written; nothing was sent that it does not know.
+            InventoryChanged: the inventory is not what was checked; what was sent is in the ledger.
+        """
+        self._survey = survey
+        self.run.tally = survey.tally
+        self.run.doubtful = survey.doubtful
+        self.run.this_run.skipped = survey.skipped
+        settings = self.run.settings
+        began_s = self.run.clock.elapsed_s()
+        await self.run.ledger.begin_run(self.run.run_id, self.run.clock.now(), _as_recorded(settings))
+        await self._phases(self._onboarding(endpoints))
+        await self._put_back_if_alike()
+        return await self._report(began_s, self.run.tally)
+
+    async def settle(self) -> Report:
+        """Look up every row in doubt, and every name that may still get a late twin. Nothing is sent."""
+        began_s = self.run.clock.elapsed_s()
+        await self.run.ledger.begin_run(
+            self.run.run_id, self.run.clock.now(), {**_as_recorded(self.run.settings), "command": "settle"}
+        )
+        await self._phases(self._settling())
+        summary = await self.run.ledger.summary()
+        tally = Tally({state.value: rows for state, rows in summary.counts.items()})
+        return await self._report(began_s, tally)
+
+    # --- phases ---------------------------------------------------------------------------------
+
+    async def _phases(self, phases: Coroutine[None, None, None]) -> None:
+        gate = asyncio.create_task(self.run.gate.serve())
+        gate.add_done_callback(self._note_defect)
+        watcher = asyncio.create_task(self._wake_on_stop())
+        try:
+            await phases
+        finally:
+            await self._drain()
+            await self._outage.close()
+            for task in (gate, watcher):
+                task.cancel()
+            await asyncio.gather(gate, watcher, return_exceptions=True)
+        if self._error is not None:
+            raise self._error
+
+    async def _onboarding(self, endpoints: Callable[[], Iterable[Endpoint]]) -> None:
+        existing = ExistingNames(self.run, self._looker, self._survey.to_send)
+        attempter = Attempter(
+            self.run, existing=existing, looker=self._looker, settler=self._settler, outage=self._outage
+        )
+        self._attempter = attempter
+        feeder = Feeder(self.run, self._settler)
+        try:
+            await self._work(feeder, feeder.feed_ledger_doubts(glance_only=True, is_counted=self._is_counted))
+            await self._work(feeder, feeder.feed_first_sends(endpoints))
+            if self.run.doubtful and not self.stops.is_stopping:
+                await self._work(feeder, feeder.feed_doubts(endpoints))
+            await self._work(
+                feeder, feeder.feed_ledger_doubts(glance_only=False, is_counted=self._is_counted)
+            )
+            await self._look_for_twins()
+        finally:
+            await existing.close()
+
+    async def _settling(self) -> None:
+        feeder = Feeder(self.run, self._settler)
+        await self._work(feeder, feeder.feed_ledger_doubts(glance_only=False, is_counted=lambda _: False))
+        await self._look_for_twins()
+
+    async def _look_for_twins(self) -> None:
+        watch = TwinWatch(self.run, self._looker, self._is_counted)
+        task = asyncio.create_task(self._guarded(watch.look()))
+        self._active.add(task)
+        task.add_done_callback(self._on_task_end)
+        await self._until_done_or_stopped(task)
+
+    def _is_counted(self, key: EndpointKey) -> bool:
+        return key in self.run.doubtful
+
+    async def _work(self, feeder: Feeder, feeding: Coroutine[None, None, None]) -> None:
+        """Dispatch until the feeder has no more and everything it queued is done, or the run stops."""
+        run = self.run
+        feed = asyncio.create_task(self._guarded(feeding))
+        feed.add_done_callback(lambda _: run.queue.changed.set())
+        try:
+            while not self.stops.is_stopping:
+                run.queue.changed.clear()
+                if len(self._active) < run.settings.pace.concurrency:
+                    job = run.queue.take(run.clock.elapsed_s())
+                    if job is not None:
+                        feeder.on_taken()
+                        self._start(*job)
+                        continue
+                    if feed.done() and not self._active and not run.queue.waiting and not run.queue.ready:
+                        break
+                await self._wait_for_change()
+        finally:
+            feeder.on_taken()
+            if self.stops.is_interrupted or self._error is not None:
+                feed.cancel()
+            await asyncio.gather(feed, return_exceptions=True)
+            if self.stops.is_stopping:
+                run.queue.drop_all()
+        if feed.cancelled():
+            return
+        error = feed.exception()
+        if error is not None:
+            raise error
+
+    async def _wait_for_change(self) -> None:
+        run = self.run
+        due_s = run.queue.next_due_s
+        is_full = len(self._active) >= run.settings.pace.concurrency
+        timeout = None if due_s is None or is_full else max(0.0, due_s - run.clock.elapsed_s())
+        try:
+            async with asyncio.timeout(timeout):
+                await run.queue.changed.wait()
+        except TimeoutError:
+            return
+
+    def _start(self, work: Work, row: Row) -> None:
+        if work is Work.LOOK or self._attempter is None:
+            action = self._settler.look(row)
+        else:
+            action = self._attempter.send(row)
+        task = asyncio.create_task(self._guarded(action))
+        self._active.add(task)
+        task.add_done_callback(self._on_task_end)
+
+    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
+        """Let a whole command's trouble stop the run, not tear its siblings out of their POSTs."""
+        try:
+            await work
+        except BulkconnError as error:
+            self._error = self._error or error
+            self.stops.halt()
+
+    def _on_task_end(self, task: asyncio.Task[None]) -> None:
+        self._active.discard(task)
+        self.run.queue.changed.set()
+        self._note_defect(task)
+
+    def _note_defect(self, task: asyncio.Task[None]) -> None:
+        """Keep an exception that is a defect of ours: nothing more is sent, and it is raised at the end."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.stops.halt()
+            self._defects.append(error)
+
+    async def _wake_on_stop(self) -> None:
+        await self.stops.wait()
+        self.run.gate.on_stop()
+        self.run.queue.changed.set()
+
+    async def _until_done_or_stopped(self, task: asyncio.Task[None]) -> None:
+        while not task.done() and not self.stops.is_stopping:
+            self.run.queue.changed.clear()
+            await self._wait_for_change()
+
+    # --- the end --------------------------------------------------------------------------------
+
+    async def _drain(self) -> None:
+        """Let what is in flight finish within the drain, then cut the POSTs: their rows are in doubt."""
+        if self._active and self.stops.is_stopping:
+            self.run.log.info("run.draining", in_flight=len(self._active), drain_s=self._drain_s)
+            await asyncio.wait(self._active, timeout=self._drain_s)
+            for task in (*self._looker.asking, *(self._attempter.posting if self._attempter else ())):
+                task.cancel()
+        if self._active:
+            await asyncio.wait(self._active)
+        if self._defects:
+            raise self._defects[0]
+
+    async def _put_back_if_alike(self) -> None:
+        """Put rows back to pending that failed for everybody's fault."""
+        run = self.run
+        if not run.same_fault.is_tripped or self._attempter is None:
+            return
+        for row in self._attempter.failed_alike:
+            if row.state is State.FAILED:
+                await run.move(
+                    row,
+                    Move(
+                        row.key,
+                        State.PENDING,
+                        run.clock.now(),
+                        run.run_id,
+                        error_code="same_fault",
+                        error_message=self.stops.reported.reason if self.stops.reported else None,
+                    ),
+                )
+
+    async def _report(self, began_s: float, tally: Tally) -> Report:
+        run = self.run
+        counts = tally.counts
+        stopped = self.stops.reported
+        if self.stops.is_interrupted:
+            exit_code = ExitCode.INTERRUPTED
+        else:
+            exit_code = run_exit_code(counts, stopped=stopped)
+        summary = await run.ledger.summary()
+        report = Report(
+            run_id=run.run_id,
+            ledger=None,
+            counts=counts,
+            this_run=run.this_run,
+            duration_s=run.clock.elapsed_s() - began_s,
+            exit_code=exit_code,
+            stopped=stopped,
+            groups=summary.groups,
+        )
+        await run.ledger.end_run(run.run_id, run.clock.now(), report.as_json())
+        return report
+
+    @property
+    def _drain_s(self) -> float:
+        return self.run.settings.patience.drain_s
+
+
+def _as_recorded(settings: RunSettings) -> Mapping[str, object]:
+    """Give the settings as the ledger keeps them: none of them is a secret."""
+    pace, patience = settings.pace, settings.patience
+    return {
+        "rate_per_s": pace.rate_per_s,
+        "concurrency": pace.concurrency,
+        "max_attempts": patience.max_attempts,
+        "max_resends": patience.max_resends,
+        "settle_grace_s": patience.settle_grace_s,
+        "max_wait_s": patience.max_wait_s,
+        "drain_s": patience.drain_s,
+        "on_existing": settings.on_existing.value,
+        "retry_failed": settings.retry_failed,
+        "marker": settings.has_marker,
+    }

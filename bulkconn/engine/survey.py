@@ -1,0 +1,68 @@
+"""The first pass over an inventory: how every row counts, and what a run would do; nothing is sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bulkconn.core.plan import Action, plan_action
+from bulkconn.core.report import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bulkconn.core.endpoint import Endpoint
+    from bulkconn.core.names import EndpointKey
+    from bulkconn.core.protocols import Ledger
+    from bulkconn.core.record import NameConflict
+
+
+@dataclass(slots=True)
+class Survey:
+    """What the first pass found. `to_send` counts rows by sandbox, `groups` by (action, sandbox, source).
+
+    `doubtful` holds the keys of rows that were ever in doubt: few, and needed to keep the tally right
+    when the ledger, not the inventory, brings them up.
+    """
+
+    tally: Tally = field(default_factory=Tally)
+    to_send: Counter[str] = field(default_factory=Counter)
+    groups: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    doubtful: set[EndpointKey] = field(default_factory=set)
+    skipped: int = 0
+    to_settle: int = 0
+
+
+async def survey_batch(
+    survey: Survey, ledger: Ledger, endpoints: Sequence[Endpoint], *, retry_failed: bool
+) -> list[tuple[Endpoint, NameConflict]]:
+    """Count a batch of valid endpoints in; give those whose name another key of the ledger has already.
+
+    A conflicting endpoint is not counted: its row is invalid.
+    """
+    conflicts = await ledger.conflicts(
+        [(one.key, one.sandbox, one.connection_spec_id, one.loose_name) for one in endpoints]
+    )
+    records = await ledger.records([one.key for one in endpoints])
+    found: list[tuple[Endpoint, NameConflict]] = []
+    for endpoint in endpoints:
+        conflict = conflicts.get(endpoint.key)
+        if conflict is not None:
+            found.append((endpoint, conflict))
+            continue
+        record = records.get(endpoint.key)
+        planned = plan_action(endpoint, record, retry_failed=retry_failed)
+        counts_as = planned.counts_as
+        survey.tally.add("in_doubt" if counts_as == "sending" else counts_as)
+        if record is not None and (record.ambiguous or record.state in {"sending", "in_doubt"}):
+            survey.doubtful.add(endpoint.key)
+        survey.groups[planned.action if planned.action is not Action.SKIP else counts_as,
+                      endpoint.sandbox, endpoint.source] += 1  # fmt: skip
+        if planned.action is Action.CREATE:
+            survey.to_send[endpoint.sandbox] += 1
+        elif planned.action is Action.SETTLE:
+            survey.to_settle += 1
+        else:
+            survey.skipped += 1
+    return found

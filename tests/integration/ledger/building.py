@@ -124,11 +124,10 @@ def doubted(row: Endpoint, seconds: float = 2, **changes: Any) -> Move:
     return replace(lost, **changes)
 
 
-async def open_ledger(path: Path, clock: HandClock | None = None, **changes: Any) -> SqliteLedger:
+async def open_ledger(path: Path, clock: HandClock | None = None, *, target: Target = TARGET) -> SqliteLedger:
     """Open a ledger file, or make it for the target of these tests."""
     clock = clock or HandClock()
-    wanted = {"target": TARGET, "now": clock.now(), "new_ledger_id": LedgerId("L1")} | changes
-    return await SqliteLedger.open(path, clock=clock, **wanted)
+    return await SqliteLedger.open(path, target, now=clock.now(), new_ledger_id=LedgerId("L1"), clock=clock)
 
 
 async def fill(ledger: Ledger, *rows: Endpoint) -> None:

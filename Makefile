@@ -1,0 +1,83 @@
+# Everything here works on a machine with nothing but Python (3.11 to 3.14), pip and make. Each target
+# makes its own virtual environment and brings it up to date when a lock file has changed.
+
+PYTHON ?= python3
+VENV   ?= .venv
+JOBS   ?= 2
+
+BIN    := $(VENV)/bin
+# A Python without ensurepip (Debian packs it apart) makes an environment without pip; the pip outside
+# installs into it then.
+PIP    := $$(test -x $(BIN)/pip && echo "$(BIN)/python -m pip" || echo "$(PYTHON) -m pip --python $(BIN)/python")
+INSTALL = $(PIP) install --quiet --no-input --disable-pip-version-check
+UV_LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## say what can be made
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(VENV)/.runtime ## onboard 60 databases onto a local emulator, twice; no credentials needed
+	@$(BIN)/python -m bulkconn demo
+
+.PHONY: test
+test: $(VENV)/.dev ## run every test (JOBS=2 at a time)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(JOBS)
+
+.PHONY: check
+check: $(VENV)/.dev ## lint, formatting, types, import contracts, 100 % coverage of the pure rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	COVERAGE_FILE=.coverage.pure $(BIN)/python -m pytest tests/unit/core tests/unit/sources -q -n $(JOBS) \
+	  --cov=bulkconn.core --cov=bulkconn.sources --cov-branch --cov-fail-under=100
+
+.PHONY: lock
+lock: ## resolve the newest dependencies that pyproject.toml allows, with hashes
+	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
+	$(PYTHON) -m venv "$$tools"; "$$tools/bin/pip" install --quiet --disable-pip-version-check uv; \
+	PATH="$$tools/bin:$$PATH"; \
+	$(UV_LOCK) pyproject.toml --extra emulator --extra fast -o requirements/runtime.lock; \
+	$(UV_LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.lock
+
+.PHONY: clean
+clean: ## remove the environment, caches and builds; ledgers stay
+	rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
+	  .pytest_cache .ruff_cache
+	find bulkconn tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the environment ------------------------------------------------------------------------------
+
+.PHONY: FORCE
+FORCE:
+
+# Made anew when PYTHON is another one than last time; otherwise its stamp, and all that rests on it, stay.
+$(VENV)/.python: FORCE
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: $(PYTHON) is missing or older than 3.11" >&2; \
+	  echo "  fix: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11 (or newer)" >&2; exit 1; }
+	@wanted=$$($(PYTHON) -c 'import sys; print(sys.base_prefix, sys.version)'); \
+	if [ "$$(cat $@ 2>/dev/null)" = "$$wanted" ] && [ -x $(BIN)/python ]; then exit 0; fi; \
+	if $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then $(PYTHON) -m venv --clear $(VENV); \
+	elif $(PYTHON) -m pip --version >/dev/null 2>&1 && $(PYTHON) -m venv --clear --without-pip $(VENV); then :; \
+	else \
+	  echo "error: $(PYTHON) can make no virtual environment: it has neither ensurepip nor pip" >&2; \
+	  echo "  fix: on Debian and Ubuntu 'apt-get install python3-venv', then the same command again" >&2; \
+	  exit 1; \
+	fi; \
+	echo "$$wanted" > $@
+
+$(VENV)/.runtime: requirements/runtime.lock $(VENV)/.python
+	@echo "installing what bulkconn needs to run"
+	@$(INSTALL) --require-hashes -r requirements/runtime.lock
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock pyproject.toml $(VENV)/.python
+	@echo "installing what bulkconn needs to be developed"
+	@$(INSTALL) --require-hashes -r requirements/dev.lock
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@

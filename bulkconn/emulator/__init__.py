@@ -1,0 +1,41 @@
+"""A Flow Service on your own machine, with a menu of faults, for rehearsal, demo and tests.
+
+It follows Adobe's documentation, not Adobe's code: where the pages are silent it says what it chose. It
+knows nothing of the rest of bulkconn, and checks what it is sent by schemas of its own, so that a mistake
+in the program cannot excuse itself here.
+"""
+
+from __future__ import annotations
+
+from bulkconn.emulator.admin import PlantedConnection, summarise
+from bulkconn.emulator.app import Emulator
+from bulkconn.emulator.books import Books
+from bulkconn.emulator.errors import EmulatorExtraMissingError
+from bulkconn.emulator.faults import FaultChance, FaultPlan, FaultStep, parse_fault
+from bulkconn.emulator.menu import Fault, Place, fault_menu
+from bulkconn.emulator.records import Connection, RequestRecord
+from bulkconn.emulator.serve import serve
+from bulkconn.emulator.settings import Cloud, EmulatorSettings, RetryAfterForm, SecretsInReplies, banner
+
+__all__ = [
+    "Books",
+    "Cloud",
+    "Connection",
+    "Emulator",
+    "EmulatorExtraMissingError",
+    "EmulatorSettings",
+    "Fault",
+    "FaultChance",
+    "FaultPlan",
+    "FaultStep",
+    "Place",
+    "PlantedConnection",
+    "RequestRecord",
+    "RetryAfterForm",
+    "SecretsInReplies",
+    "banner",
+    "fault_menu",
+    "parse_fault",
+    "serve",
+    "summarise",
+]

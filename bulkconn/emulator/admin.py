@@ -1,0 +1,151 @@
+"""The routes below /emulator/, which Adobe does not have: a look at the books, faults, strangers.
+
+They ask for no credentials, so that a test in another process can use them. Whoever reaches the port may
+use them: the emulator belongs on a loopback address.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bulkconn.emulator.errors import json_reply
+from bulkconn.emulator.faults import FaultPlan
+from bulkconn.emulator.items import build_item
+from bulkconn.emulator.records import Connection, Draft
+from bulkconn.emulator.service import SERVICE, Service
+from bulkconn.emulator.settings import SecretsInReplies
+
+if TYPE_CHECKING:
+    from bulkconn.emulator.books import Books
+
+__all__ = ["ROUTES", "PlantedConnection", "plant", "summarise"]
+
+
+class PlantedConnection(BaseModel):
+    """A connection that somebody else made: put there without a POST, visible at once, not checked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sandbox: str
+    name: str
+    connection_spec_id: str
+    connection_spec_version: str = "1.0"
+    auth_spec_name: str = "Basic Authentication"
+    #: May hold secrets; they are shown as those of other connections are.
+    params: dict[str, Any] = Field(default_factory=dict, repr=False)
+    description: str | None = None
+    created_client: str = "somebody-else"
+
+
+def plant(service: Service, planted: PlantedConnection) -> Connection:
+    """Make a connection exist.
+
+    Raises:
+        ValueError: The emulator has no such sandbox.
+    """
+    if planted.sandbox not in service.settings.sandboxes:
+        known = ", ".join(service.settings.sandboxes)
+        raise ValueError(f"there is no sandbox {planted.sandbox!r}; the emulator has {known}")
+    draft = Draft(
+        sandbox=planted.sandbox,
+        name=planted.name,
+        spec_id=planted.connection_spec_id,
+        spec_version=planted.connection_spec_version,
+        auth_spec_name=planted.auth_spec_name,
+        params=planted.params,
+        description=planted.description,
+        client=planted.created_client,
+        org_id=service.settings.org_id,
+    )
+    return service.books.create(draft, is_planted=True)
+
+
+def summarise(books: Books) -> dict[str, Any]:
+    """Give the counts of the books as JSON: no connections, no requests, no secrets."""
+    return {
+        "connection_count": books.connection_count,
+        "duplicates": [
+            {"sandbox": sandbox, "connection_spec_id": spec_id, "name": name, "ids": ids}
+            for (sandbox, spec_id, name), ids in books.duplicates().items()
+        ],
+        "posts": books.posts,
+        "api_requests": books.api_requests,
+        "token_requests": books.token_requests,
+        "answers": {str(status): number for status, number in sorted(books.answers().items())},
+        "unanswered": books.unanswered,
+        "faults": books.faults(),
+        "max_per_second": books.max_per_second,
+    }
+
+
+async def show_books(request: web.Request) -> web.Response:
+    """Answer GET /emulator/books; `?connections=false` leaves the connections out."""
+    service = request.app[SERVICE]
+    body = summarise(service.books)
+    if request.query.get("connections", "true") != "false":
+        body["connections"] = [
+            {**build_item(one, service.catalogue, SecretsInReplies.DROP), "planted": one.is_planted}
+            for one in service.books.all_connections()
+        ]
+    return json_reply(200, body)
+
+
+async def show_requests(request: web.Request) -> web.Response:
+    """Answer GET /emulator/requests: the log, oldest first, without bodies and headers."""
+    records = request.app[SERVICE].books.requests()
+    return json_reply(200, {"requests": [asdict(record) for record in records]})
+
+
+async def replace_faults(request: web.Request) -> web.Response:
+    """Answer POST /emulator/faults: follow the plan of the body from now on; `{}` = no more faults."""
+    try:
+        plan = FaultPlan.model_validate_json(await request.read())
+    except ValidationError as error:
+        return _unreadable(error)
+    request.app[SERVICE].plan_faults(plan)
+    return json_reply(200, plan.model_dump(mode="json"))
+
+
+async def revoke_tokens(request: web.Request) -> web.Response:
+    """Answer POST /emulator/revoke: every token issued so far is refused from now on."""
+    return json_reply(200, {"revoked": request.app[SERVICE].mint.revoke_all()})
+
+
+async def plant_connection(request: web.Request) -> web.Response:
+    """Answer POST /emulator/connections: put a stranger's connection there."""
+    try:
+        planted = PlantedConnection.model_validate_json(await request.read())
+        connection = plant(request.app[SERVICE], planted)
+    except ValidationError as error:
+        return _unreadable(error)
+    except ValueError as error:
+        return json_reply(400, {"error": str(error)})
+    return json_reply(201, {"id": connection.id, "etag": connection.etag})
+
+
+async def remove_connection(request: web.Request) -> web.Response:
+    """Answer DELETE /emulator/connections/{id}: as if somebody had deleted it in the UI."""
+    is_gone = request.app[SERVICE].books.delete(request.match_info["id"])
+    return web.Response(status=204) if is_gone else json_reply(404, {"error": "there is no such connection"})
+
+
+def _unreadable(error: ValidationError) -> web.Response:
+    problems = [
+        f"{'.'.join(str(step) for step in one['loc']) or 'body'}: {one['msg']}"
+        for one in error.errors(include_input=False, include_url=False)
+    ]
+    return json_reply(400, {"error": "; ".join(problems)})
+
+
+ROUTES: Final = (
+    web.get("/emulator/books", show_books),
+    web.get("/emulator/requests", show_requests),
+    web.post("/emulator/faults", replace_faults),
+    web.post("/emulator/revoke", revoke_tokens),
+    web.post("/emulator/connections", plant_connection),
+    web.delete("/emulator/connections/{id}", remove_connection),
+)

@@ -42,7 +42,8 @@ lock: ## resolve the newest dependencies that pyproject.toml allows, with hashes
 	$(PYTHON) -m venv "$$tools"; "$$tools/bin/pip" install --quiet --disable-pip-version-check uv; \
 	PATH="$$tools/bin:$$PATH"; \
 	$(UV_LOCK) pyproject.toml --extra emulator --extra fast -o requirements/runtime.lock; \
-	$(UV_LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.lock
+	$(UV_LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.lock; \
+	echo "hatchling>=1.27" | $(UV_LOCK) - --constraints requirements/dev.lock -o requirements/build.lock
 
 .PHONY: clean
 clean: ## remove the environment, caches and builds; ledgers stay

@@ -1,0 +1,28 @@
+# syntax=docker/dockerfile:1
+# Two stages: the first may have compilers and a package manager, the second runs bulkconn and no more.
+ARG PYTHON=3.13
+
+FROM python:${PYTHON}-slim AS build
+WORKDIR /src
+COPY requirements/ requirements/
+RUN python -m venv /opt/bulkconn \
+ && python -m pip install --no-cache-dir --require-hashes -r requirements/build.lock \
+ && /opt/bulkconn/bin/pip install --no-cache-dir --require-hashes -r requirements/runtime.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY bulkconn/ bulkconn/
+RUN python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /dist . \
+ && /opt/bulkconn/bin/pip install --no-cache-dir --no-deps /dist/*.whl
+
+FROM python:${PYTHON}-slim
+COPY --from=build /opt/bulkconn /opt/bulkconn
+# Ledgers live in /data: give it a volume on a local disk. SQLite's log must not lie on a network one.
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin bulkconn \
+ && install --directory --owner=bulkconn --group=bulkconn --mode=0700 /data
+ENV PATH=/opt/bulkconn/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+USER bulkconn
+WORKDIR /data
+VOLUME /data
+# bulkconn is process 1 and gets SIGTERM itself: it drains, and leaves the ledger whole.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["bulkconn"]
+CMD ["--help"]

@@ -163,9 +163,10 @@ class Move:
     """A row changes state, with everything that is learnt with it.
 
     None leaves a column as it is, except the three `error_*`/`request_id` columns, which are always
-    written: they tell the newest news. `attempt_end` also appends to the table of attempts; with
-    IN_DOUBT it counts as ambiguous and `doubt_since` is required. An id that `connection_id` replaces
-    is kept among the row's `other_ids`: the ledger never forgets one. `resets_counts` zeroes `resends`.
+    written: they tell the newest news. `attempt_end` also appends to the table of attempts (there must
+    have been an intent); with IN_DOUBT it counts as ambiguous and `doubt_since` is required. An id that
+    `connection_id` replaces is kept among the row's `other_ids`: the ledger never forgets one.
+    `resets_counts` zeroes `resends`.
     """
 
     key: EndpointKey

@@ -144,6 +144,8 @@ def _write_move(connection: sqlite3.Connection, move: Move, runs: Mapping[RunId,
     is_ambiguous = move.attempt_end is AttemptEnd.IN_DOUBT
     if is_ambiguous and move.doubt_since is None:
         raise IllegalMove("an ambiguous attempt must say when it ended: its grace counts from there")
+    if move.attempt_end is not None and standing.attempts == 0:
+        raise IllegalMove("an attempt cannot end that never had an intent")
     at, doubt = encode_time(move.at), move.doubt_since
     connection_id, request_id = storable(move.connection_id), storable(move.request_id)
     code, message = storable(move.error_code), storable(move.error_message)

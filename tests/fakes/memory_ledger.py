@@ -145,6 +145,8 @@ class MemoryLedger:
         is_ambiguous = move.attempt_end is AttemptEnd.IN_DOUBT
         if is_ambiguous and move.doubt_since is None:
             raise IllegalMove("an ambiguous attempt must say when it ended")
+        if move.attempt_end is not None and row.attempts == 0:
+            raise IllegalMove("an attempt cannot end that never had an intent")
         connection_id = _given(move.connection_id, row.connection_id)
         if move.to in {State.CREATED, State.ADOPTED} and connection_id is None:
             raise IllegalMove("a finished row has its id")

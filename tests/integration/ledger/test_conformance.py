@@ -221,6 +221,15 @@ async def test_ambiguous_end_without_its_time_is_refused(fresh: OpenLedger) -> N
             await ledger.commit([doubted(row, doubt_since=None)])
 
 
+async def test_end_of_an_attempt_that_never_began_is_refused(fresh: OpenLedger) -> None:
+    """Only what had an intent can end."""
+    row = endpoint()
+    async with fresh() as ledger:
+        await fill(ledger, row)
+        with pytest.raises(IllegalMove, match="never had an intent"):
+            await ledger.commit([move(row, State.FAILED, attempt_end=AttemptEnd.REJECTED)])
+
+
 async def test_doubt_settled_by_lookup_keeps_the_ambiguous_attempt(fresh: OpenLedger) -> None:
     """A doubt counts as ambiguous for ever; finding the connection clears the error columns."""
     row = endpoint()

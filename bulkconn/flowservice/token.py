@@ -29,6 +29,8 @@ __all__ = ["ServerToServerToken", "StaticToken"]
 
 #: Visible ASCII only: anything else could end the header that carries it.
 _TOKEN: Final = re.compile(r"[!-~]+")
+#: What people copy along with a token.
+_SCHEME: Final = re.compile(r"bearer(?:\s+|$)", re.IGNORECASE)
 _MAX_BYTES: Final = 1 << 20
 #: A token is renewed this long before its end, or a tenth of its life if that is less: a request that
 #: carries it must still be answered in time.
@@ -52,8 +54,7 @@ class StaticToken:
         Raises:
             UsageError: it cannot be sent in a header.
         """
-        text = value.get_secret_value().strip()
-        text = text[7:].strip() if text[:7].lower() == "bearer " else text
+        text = _SCHEME.sub("", value.get_secret_value().strip())
         if not _TOKEN.fullmatch(text):
             raise UsageError(
                 "the access token is empty or holds characters that no token has",

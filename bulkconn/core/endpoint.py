@@ -25,12 +25,15 @@ class InventoryRow:
     """One row as it was read: cells by header as the file writes it, absent ones left out.
 
     JSON numbers and booleans arrive as their text; nested `params` under `params.<name>`.
-    `repr` shows no cell: nobody knows yet which of them are secret.
+    `headers` is the whole header row where the file has one (CSV), so that a column whose cell is
+    empty can still be named as the file writes it. `repr` shows neither: nobody knows yet which cells
+    are secret, and a file without a header row has data there.
     """
 
     file: str
     row: int
     cells: Mapping[str, str] = field(repr=False)
+    headers: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import SecretStr
 
-__all__ = ["SecretRef", "SecretStr", "SecretValue"]
+__all__ = ["REFERENCE_SCHEMES", "SecretRef", "SecretStr", "SecretValue", "parse_reference"]
+
+#: Every scheme that makes a secret cell a reference. The list is closed, so that a password that
+#: happens to look like an address (`abc://x`) stays a password. A scheme of the list whose store is not
+#: at hand is an error and never a literal.
+REFERENCE_SCHEMES: Final = ("env", "file", "vault", "keyring", "aws-sm", "azure-kv", "gcp-sm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +34,11 @@ class SecretRef:
 
 #: A secret cell: given in clear (and masked from then on), or by reference.
 SecretValue = SecretStr | SecretRef
+
+
+def parse_reference(text: str) -> SecretRef | None:
+    """Give the reference that a cell holds; None when its text is no reference of a known scheme."""
+    scheme, separator, _ = text.partition("://")
+    if separator and scheme.strip().lower() in REFERENCE_SCHEMES:
+        return SecretRef(text.strip())
+    return None

@@ -32,7 +32,8 @@ class Parameter:
     """One entry of `auth.params`, under the API's own name (`sslMode`).
 
     `required` is True only where Adobe's pages say so or show it in every body. `allowed` is empty
-    where any value may be sent; `default` is sent when the inventory gives none.
+    where any value may be sent; `default` is sent when the inventory gives none. `example` is what a
+    template shows.
     """
 
     name: str
@@ -42,13 +43,15 @@ class Parameter:
     kind: ValueKind = ValueKind.TEXT
     allowed: tuple[str, ...] = ()
     default: str | None = None
+    example: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StringPart:
     """One `Key=value` of a documented connection string, and the inventory column that fills it.
 
-    A part with `always=False` is appended only when its column is given.
+    A part with `always=False` is appended only when its column is given. `example` is what a template
+    shows.
     """
 
     key: str
@@ -58,6 +61,7 @@ class StringPart:
     secret: bool = False
     kind: ValueKind = ValueKind.TEXT
     allowed: tuple[str, ...] = ()
+    example: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,55 @@
+"""Whether a connection that exists already reaches the same database as a row: asked before adopting it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bulkconn.core.connection_string import NotAConnectionString, parse_string, visible_values
+from bulkconn.core.endpoint import BuiltString
+from bulkconn.core.secret import SecretStr
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bulkconn.core.endpoint import Endpoint
+
+#: The parameters that say which database a connection reaches, and as whom.
+COMPARED: Final = frozenset({"server", "database", "username"})
+_STRING: Final = "connectionString"
+
+
+def shows_same_database(endpoint: Endpoint, visible: Iterable[tuple[str, str]]) -> bool:
+    """Say whether everything that the service shows of a connection equals what the row would send.
+
+    Compared are server, database and username, to the letter, as parameters or inside a connection
+    string; what the service does not show is not compared. False too where it shows something that the
+    row holds only behind a reference: what cannot be compared is not the same.
+    """
+    theirs: dict[str, str] = {}
+    for name, value in visible:
+        if name in COMPARED:
+            theirs[name] = value
+        elif name == _STRING:
+            theirs.update(_named_by(value))
+    ours = _ours(endpoint)
+    return all(ours.get(name) == value for name, value in theirs.items())
+
+
+def _ours(endpoint: Endpoint) -> dict[str, str]:
+    ours: dict[str, str] = {}
+    for name, value in endpoint.params:
+        if isinstance(value, BuiltString):
+            ours.update(visible_values((key, part) for key, part in value.parts if isinstance(part, str)))
+        elif isinstance(value, SecretStr):
+            if name == _STRING:
+                ours.update(_named_by(value.get_secret_value()))
+        elif isinstance(value, str) and name in COMPARED:
+            ours[name] = value
+    return ours
+
+
+def _named_by(text: str) -> dict[str, str]:
+    try:
+        return visible_values(parse_string(text))
+    except NotAConnectionString:
+        return {}

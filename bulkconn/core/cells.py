@@ -1,0 +1,185 @@
+"""Turns the cells of a row into the values of its parameters, or says why they cannot be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bulkconn.core.connection_string import is_port
+from bulkconn.core.findings import AGAIN, CORRECT_CELL
+from bulkconn.core.secret import SecretRef, SecretStr, SecretValue, parse_reference
+from bulkconn.core.source import Parameter, StringPart, ValueKind
+from bulkconn.core.suggest import nearest
+from bulkconn.core.text import has_control
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bulkconn.core.findings import Findings
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A parameter, or a part of a connection string, together with the header that fills it here.
+
+    `key` is the part's key in the string, None for a parameter. `header` is None where the row has no
+    such column.
+    """
+
+    name: str
+    header: str | None
+    key: str | None
+    required: bool
+    secret: bool
+    kind: ValueKind
+    allowed: tuple[str, ...]
+    default: str | None
+
+    @classmethod
+    def of(cls, what: Parameter | StringPart, header: str | None) -> Field:
+        """Join what is documented with where the row has it."""
+        if isinstance(what, Parameter):
+            return cls(
+                what.name, header, None, what.required, what.secret, what.kind, what.allowed, what.default
+            )
+        return cls(what.column, header, what.key, what.always, what.secret, what.kind, what.allowed, None)
+
+    @property
+    def column(self) -> str:
+        """The header as the file writes it, or the name under which it is missing."""
+        return self.name if self.header is None else self.header
+
+
+class FieldReader:
+    """Reads the fields of one row.
+
+    `schemes` are the kinds of secret references that can be resolved here. Every value that is no
+    secret is put into `visible` under the field's own name: references too, defaults not.
+    """
+
+    __slots__ = ("_cells", "_schemes", "_visible", "findings")
+
+    def __init__(
+        self,
+        cells: Mapping[str, str],
+        schemes: tuple[str, ...],
+        visible: dict[str, str],
+        findings: Findings,
+    ) -> None:
+        self._cells = cells
+        self._schemes = schemes
+        self._visible = visible
+        self.findings = findings
+
+    def has(self, field: Field) -> bool:
+        """Say whether the row gives a field: blanks alone are no value."""
+        return field.header is not None and bool(self._cells.get(field.header, "").strip())
+
+    def read(self, field: Field) -> str | SecretValue | None:
+        """Give the value of a field, its default, or None where it is absent or wrong (then noted)."""
+        raw = None if field.header is None else self._cells.get(field.header)
+        stripped = raw.strip() if raw else ""
+        if not raw or not stripped:
+            if field.required and field.default is None:
+                self.findings.error(
+                    field.column,
+                    f"{field.name} is missing",
+                    allowed=_allowed(field),
+                    fix=f"fill it in, {AGAIN}",
+                )
+            return field.default
+        if not field.secret:
+            text = self._text(field, stripped)
+            if text is not None:
+                self._visible[field.name] = text
+            return text
+        reference = parse_reference(stripped) if "://" in stripped else None
+        if reference is None:
+            return self._literal(field, raw, stripped)
+        if not self._can_resolve(field, reference):
+            return None
+        self._visible[field.name] = reference.uri
+        return reference
+
+    def _text(self, field: Field, text: str) -> str | None:
+        if field.allowed:
+            if text in field.allowed:
+                return text
+            self._refuse_choice(field, text)
+        elif field.kind is ValueKind.PORT:
+            if is_port(text):
+                return text
+            self._refuse_port(field, text)
+        elif has_control(text):
+            self.findings.error(field.column, f"{field.name} holds a control character", found=text)
+        elif "://" in text and parse_reference(text):
+            self.findings.error(
+                field.column,
+                f"{field.name} is a secret reference, but the column is not secret",
+                found=text,
+                fix=f"write the value itself, {AGAIN}",
+            )
+        else:
+            return text
+        return None
+
+    def _literal(self, field: Field, raw: str, stripped: str) -> SecretStr | None:
+        if has_control(raw, lines_allowed=field.kind is ValueKind.TEXT):
+            self.findings.error(field.column, f"{field.name} holds a control character or half a character")
+            return None
+        if len(stripped) != len(raw):
+            self.findings.warn(
+                field.column,
+                f"{field.name} has blanks at its ends, which are kept as part of the secret",
+                fix=f"remove them if they do not belong to it, {AGAIN}",
+            )
+        return SecretStr(raw)
+
+    def _can_resolve(self, field: Field, reference: SecretRef) -> bool:
+        if reference.scheme not in self._schemes:
+            known = ", ".join(f"{scheme}://" for scheme in self._schemes)
+            self.findings.error(
+                field.column,
+                f"{field.name} refers to a secret store that cannot be read here",
+                found=f"{reference.scheme}://",
+                allowed=known,
+                fix=f"use one of {known}, {AGAIN}",
+            )
+            return False
+        if not reference.path or has_control(reference.uri):
+            self.findings.error(
+                field.column,
+                f"{field.name} is a secret reference that names nothing",
+                found=reference.uri,
+                fix=f"write what {reference.scheme}:// is to be followed by, {AGAIN}",
+            )
+            return False
+        return True
+
+    def _refuse_choice(self, field: Field, text: str) -> None:
+        guess = nearest(text, field.allowed)
+        self.findings.error(
+            field.column,
+            f"{field.name} is none of the allowed values",
+            found=text,
+            allowed=_allowed(field),
+            fix=f"write {guess}, {AGAIN}" if guess else CORRECT_CELL,
+        )
+
+    def _refuse_port(self, field: Field, text: str) -> None:
+        number, point, zeros = text.partition(".")
+        meant = number.lstrip("0")
+        if is_port(meant) and (not point or zeros.strip("0") == "") and text.isascii():
+            # `5432.0` is what a spreadsheet makes of 5432.
+            message, fix = f"{field.name} is not written in plain digits", f"write {meant}, {AGAIN}"
+        elif text.isdigit():
+            message, fix = f"{field.name} is out of range", CORRECT_CELL
+        else:
+            message, fix = f"{field.name} is not a number", CORRECT_CELL
+        self.findings.error(field.column, message, found=text, allowed="1-65535", fix=fix)
+
+
+def _allowed(field: Field) -> str | None:
+    if field.allowed:
+        return ", ".join(field.allowed)
+    return "1-65535" if field.kind is ValueKind.PORT else None

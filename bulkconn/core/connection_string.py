@@ -1,0 +1,175 @@
+"""Connection strings: `Key=value` pairs divided by semicolons, read whole or put together from parts.
+
+Nothing is escaped: no page of Adobe's documents an escape, so a value that would break out of its
+place is refused rather than guessed at.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bulkconn.core.suggest import nearest
+from bulkconn.core.text import has_control
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bulkconn.core.source import StringPart
+
+#: What no part of a string that we build may hold.
+_BREAKS_OUT: Final = frozenset(";'\"`{}")
+
+#: The keys under which connection strings name what an adoption compares.
+_VISIBLE_KEYS: Final = {
+    "server": "server",
+    "host": "server",
+    "data source": "server",
+    "database": "database",
+    "initial catalog": "database",
+    "uid": "username",
+    "user id": "username",
+    "userid": "username",
+    "username": "username",
+    "user": "username",
+}
+
+#: The keys whose values are secret by themselves.
+_SECRET_KEYS: Final = frozenset(
+    {
+        "password",
+        "pwd",
+        "passphrase",
+        "secret",
+        "token",
+        "accesstoken",
+        "accountkey",
+        "sharedaccesskey",
+        "sharedaccesssignature",
+    }
+)
+
+_HIGHEST_PORT: Final = 65535
+
+
+class NotAConnectionString(Exception):
+    """A text has a piece that is no `Key=value`. Says nothing of the text, which may hold a password."""
+
+
+def parse_string(text: str) -> tuple[tuple[str, str], ...]:
+    """Give the (key, value) pairs of a connection string, in order, keys stripped of blanks.
+
+    Raises:
+        NotAConnectionString: a piece between two semicolons has no `=` or no key.
+    """
+    pairs = []
+    for piece in text.split(";"):
+        if not piece.strip():
+            continue
+        key, equals, value = piece.partition("=")
+        if not equals or not key.strip():
+            raise NotAConnectionString
+        pairs.append((key.strip(), value))
+    return tuple(pairs)
+
+
+def breaks_out(value: str, *, is_secret: bool) -> bool:
+    """Say whether a value would not stay in its place in a string that we build.
+
+    `=` is harmless inside a password only, because everything after a key's first `=` is its value.
+    """
+    return (
+        not _BREAKS_OUT.isdisjoint(value)
+        or value != value.strip()
+        or (not is_secret and "=" in value)
+        or has_control(value)
+    )
+
+
+#: `breaks_out` in words.
+BREAKING_CHARACTERS: Final = (
+    "no semicolon, quote, brace or control character, no blank at an end, and no '=' outside the password"
+)
+
+
+def is_port(text: str) -> bool:
+    """Say whether a text is a TCP port as it is sent: ASCII digits, 1-65535, no sign, no leading zero."""
+    return (
+        0 < len(text) <= len(str(_HIGHEST_PORT))
+        and text.isascii()
+        and text.isdigit()
+        and text[0] != "0"
+        and int(text) <= _HIGHEST_PORT
+    )
+
+
+def whole_string_faults(text: str, pattern: Sequence[StringPart]) -> list[tuple[str, str]]:
+    """Say what a whole connection string lacks, as (fault, remedy); no fault shows a value.
+
+    Every documented key must be there once, with a value. Keys that are not documented pass. A port
+    is checked if it is all digits.
+    """
+    try:
+        pairs = parse_string(text)
+    except NotAConnectionString:
+        return [
+            (
+                "a piece of the connection string is not of the form Key=value",
+                "if a value holds a semicolon it cannot be sent this way: give the row as auth=basic",
+            )
+        ]
+    values: dict[str, str] = {}
+    faults = []
+    for key, text_of in pairs:
+        if key.lower() in values:
+            faults.append((f"the connection string has {_key(key, pattern)} twice", "keep one of the two"))
+        values[key.lower()] = text_of
+    strange = [key for key, _ in pairs if key.lower() not in {part.key.lower() for part in pattern}]
+    for part in pattern:
+        value: str | None = values.get(part.key.lower(), "" if part.always else None)
+        if value is None:
+            continue
+        if not value.strip():
+            faults.append((f"the connection string has no {part.key}", _missing_key(part, strange)))
+        elif part.column == "port" and value.strip().isdigit() and not is_port(value.strip()):
+            faults.append((f"{part.key} in the connection string is not a port", "give a port of 1-65535"))
+    return faults
+
+
+def unusual_keys(text: str, pattern: Iterable[StringPart]) -> list[tuple[str, str]]:
+    """Give (key as written, key as documented) where the two differ in case only."""
+    documented = {part.key.lower(): part.key for part in pattern}
+    return [
+        (key, documented[key.lower()])
+        for key, _ in parse_string(text)
+        if documented.get(key.lower(), key) != key
+    ]
+
+
+def visible_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Give server, database and username of a string's pairs, as far as it names them."""
+    return {_VISIBLE_KEYS[key.lower()]: value.strip() for key, value in pairs if key.lower() in _VISIBLE_KEYS}
+
+
+def secret_parts(text: str) -> tuple[str, ...]:
+    """Give the values of a connection string that are secret by themselves; empty for other texts."""
+    try:
+        pairs = parse_string(text)
+    except NotAConnectionString:
+        return ()
+    return tuple(value for key, value in pairs if key.lower().replace(" ", "") in _SECRET_KEYS and value)
+
+
+def _key(key: str, pattern: Iterable[StringPart]) -> str:
+    # A key that is not documented may be a piece of a password: it is not shown.
+    return next((part.key for part in pattern if part.key.lower() == key.lower()), "a key")
+
+
+def _missing_key(part: StringPart, strange: Sequence[str]) -> str:
+    # Other spellings are named from closed lists only: any other key may be a piece of a password.
+    for key in strange:
+        lower = key.lower()
+        if _VISIBLE_KEYS.get(lower) == part.column or (part.secret and lower in _SECRET_KEYS):
+            return f"write {part.key} instead of {lower}"
+    if nearest(part.key, strange):
+        return f"add {part.key}=…; a key that is like it stands there and may be misspelt"
+    return f"add {part.key}=…"

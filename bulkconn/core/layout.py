@@ -1,0 +1,123 @@
+"""What the columns of a file mean for one auth spec: worked out once, used for every row like it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bulkconn.core.cells import Field
+from bulkconn.core.choice import BASIC
+from bulkconn.core.columns import COMMON, snake_case, spellings
+from bulkconn.core.findings import AGAIN
+from bulkconn.core.source import ValueKind
+from bulkconn.core.suggest import nearest
+from bulkconn.core.text import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bulkconn.core.choice import Choice
+    from bulkconn.core.columns import Headings
+    from bulkconn.core.source import AuthSpec, Source
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownColumn:
+    """A header that the auth spec does not know, with the refusal that waits for a cell under it."""
+
+    header: str
+    message: str
+    allowed: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns of a row, as its auth spec sees them.
+
+    `whole` is the connection string's own column, where it can also be built; `parts` are what it is
+    built from. `fields` are all other parameters, in documented order. `remedy` is what to do with a
+    part that would break out.
+    """
+
+    choice: Choice
+    fields: tuple[Field, ...]
+    whole: Field | None
+    parts: tuple[Field, ...]
+    unknown: tuple[UnknownColumn, ...]
+    remedy: str
+
+    @classmethod
+    def of(cls, choice: Choice, headings: Headings) -> Layout:
+        """Match headers with what is documented."""
+        headers = {lower: header for header, lower in headings.others}
+
+        def header_of(name: str) -> str | None:
+            return next((headers[spelling] for spelling in spellings(name) if spelling in headers), None)
+
+        auth = choice.auth
+        fields = [Field.of(parameter, header_of(parameter.name)) for parameter in auth.parameters]
+        parts = tuple(Field.of(part, header_of(part.column)) for part in auth.string_parts)
+        whole = next((field for field in fields if field.kind is ValueKind.CONNECTION_STRING), None)
+        used = {field.header for field in (*fields, *parts)}
+        has_basic = any(
+            other.auth == BASIC and other.platform_cloud is auth.platform_cloud
+            for other in choice.source.auths
+        )
+        return cls(
+            choice=choice,
+            fields=tuple(field for field in fields if field is not whole),
+            whole=whole,
+            parts=parts,
+            unknown=tuple(
+                _unknown(header, lower, choice) for header, lower in headings.others if header not in used
+            ),
+            remedy=f"use auth={BASIC}" if has_basic else "give the string whole, or change the value",
+        )
+
+
+def column_names(auth: AuthSpec) -> Iterator[str]:
+    """Give the names of an auth spec's own columns, parameters first, each once."""
+    yield from dict.fromkeys(
+        [parameter.name for parameter in auth.parameters] + [part.column for part in auth.string_parts]
+    )
+
+
+def _unknown(header: str, lower: str, choice: Choice) -> UnknownColumn:
+    source, auth = choice
+    here = f"{source.slug} on {auth.platform_cloud} with auth={auth.auth}"
+    known = ", ".join(column_names(auth))
+    if not lower:
+        return UnknownColumn(
+            header,
+            "a cell stands under an empty header",
+            known,
+            f"name the column or remove the cell, {AGAIN}",
+        )
+    elsewhere = _elsewhere(lower, source)
+    if elsewhere:
+        fix = (
+            f"it is known for {source.slug} on {elsewhere} only: remove the cell or correct the row, {AGAIN}"
+        )
+    else:
+        guess = nearest(lower, _spelt(auth))
+        fix = (
+            f"write {guess}, {AGAIN}"
+            if guess
+            else f"remove the column, or begin its name with x_ to carry it along, {AGAIN}"
+        )
+    return UnknownColumn(header, f"{shown(header)} is not a column of {here}", known, fix)
+
+
+def _elsewhere(lower: str, source: Source) -> str:
+    places = [
+        f"{auth.platform_cloud} with auth={auth.auth}"
+        for auth in source.auths
+        if any(lower in spellings(name) for name in column_names(auth))
+    ]
+    return " or on ".join(places)
+
+
+def _spelt(auth: AuthSpec) -> list[str]:
+    names = list(column_names(auth))
+    return [*names, *(snake_case(name) for name in names), *COMMON]

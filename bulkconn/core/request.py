@@ -1,0 +1,95 @@
+"""Station 3 of a row's road: an endpoint and its resolved secrets become a request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bulkconn.core.connection_string import breaks_out, secret_parts
+from bulkconn.core.endpoint import BuiltString, ConnectionRequest, SecretUnavailable
+from bulkconn.core.secret import SecretRef, SecretStr
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bulkconn.core.endpoint import Endpoint, ParamValue
+    from bulkconn.core.secret import SecretValue
+
+
+def secret_refs(endpoint: Endpoint) -> tuple[SecretRef, ...]:
+    """Give the references that must be resolved before an endpoint can be sent, each once."""
+    refs: dict[SecretRef, None] = {}
+    for _, value in endpoint.params:
+        if isinstance(value, SecretRef):
+            refs[value] = None
+        elif isinstance(value, BuiltString):
+            refs.update((part, None) for _, part in value.parts if isinstance(part, SecretRef))
+    return tuple(refs)
+
+
+def build_request(
+    endpoint: Endpoint, resolved: Mapping[SecretRef, SecretStr], marker: str | None = None
+) -> ConnectionRequest:
+    """Give the complete request of an endpoint.
+
+    `resolved` holds a secret for each of `secret_refs(endpoint)`; `marker` is appended to the
+    description, and alone is the description where there is none.
+
+    Raises:
+        SecretUnavailable: a reference is not resolved, is empty, or what it holds cannot be used.
+    """
+    description = endpoint.description
+    if marker is not None:
+        description = marker if description is None else f"{description} {marker}"
+    return ConnectionRequest(
+        name=endpoint.name,
+        description=description,
+        auth_spec_name=endpoint.auth_spec_name,
+        auth_params={name: _value(value, resolved) for name, value in endpoint.params},
+        connection_spec_id=endpoint.connection_spec_id,
+        connection_spec_version=endpoint.connection_spec_version,
+        sandbox=endpoint.sandbox,
+    )
+
+
+def secret_values(request: ConnectionRequest) -> tuple[str, ...]:
+    """Give every text of a request that must not be shown, longest first, for redaction.
+
+    Of a connection string that is the whole and the password in it.
+    """
+    secrets: set[str] = set()
+    for value in request.auth_params.values():
+        if isinstance(value, SecretStr):
+            text = value.get_secret_value()
+            secrets.update((text, *secret_parts(text)))
+    return tuple(sorted(secrets - {""}, key=lambda text: (-len(text), text)))
+
+
+def _value(value: ParamValue, resolved: Mapping[SecretRef, SecretStr]) -> str | SecretStr:
+    if isinstance(value, SecretRef):
+        return _resolved(value, resolved)
+    if isinstance(value, BuiltString):
+        return SecretStr(";".join(f"{key}={_part(part, resolved)}" for key, part in value.parts))
+    return value
+
+
+def _part(value: str | SecretValue, resolved: Mapping[SecretRef, SecretStr]) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    text = _resolved(value, resolved).get_secret_value()
+    if breaks_out(text, is_secret=True):
+        raise SecretUnavailable(
+            f"what {value.uri} holds would break out of its place in the connection string "
+            "(a semicolon, quote, brace, control character, or a blank at an end): use auth=basic"
+        )
+    return text
+
+
+def _resolved(reference: SecretRef, resolved: Mapping[SecretRef, SecretStr]) -> SecretStr:
+    secret = resolved.get(reference)
+    if secret is None:
+        raise SecretUnavailable(f"{reference.uri} is not resolved")
+    if not secret.get_secret_value():
+        raise SecretUnavailable(f"{reference.uri} is empty")
+    return secret

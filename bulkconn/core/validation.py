@@ -1,0 +1,191 @@
+"""Station 2 of a row's road: an inventory row becomes an endpoint, or all that is wrong with it.
+
+Pure, and fast enough for a million rows: what a header row means for a source, cloud and auth is
+worked out once and remembered; a row then costs a walk over its own cells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bulkconn.core.cells import FieldReader
+from bulkconn.core.choice import Asked, choose_auth, choose_cloud, choose_source, source_index
+from bulkconn.core.endpoint import Endpoint
+from bulkconn.core.findings import AGAIN, Findings
+from bulkconn.core.fingerprint import fingerprint
+from bulkconn.core.layout import Layout
+from bulkconn.core.names import EndpointKey, default_key
+from bulkconn.core.row_shape import RowShape, is_sandbox_name, read_common, read_lines
+from bulkconn.core.string_cells import read_string
+from bulkconn.core.text import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from bulkconn.core.diagnostics import Diagnostic
+    from bulkconn.core.endpoint import InventoryRow, ParamValue
+    from bulkconn.core.source import PlatformCloud, Source
+
+#: Shapes, and layouts of one, kept at a time. Files have few; a hostile one may have one for every row.
+_REMEMBERED: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RowDefaults:
+    """What a row means where it is silent; None where there is no default."""
+
+    sandbox: str | None = None
+    platform_cloud: PlatformCloud | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """A row that can be sent, and what the reader should still look at."""
+
+    endpoint: Endpoint
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """A row that cannot be used, and everything that is wrong with it (warnings last)."""
+
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class Validator:
+    """Turns rows into endpoints, for one list of sources and one set of defaults.
+
+    `schemes` are the kinds of secret references that can be resolved here. Not for several threads.
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        *,
+        defaults: RowDefaults | None = None,
+        schemes: Collection[str] = ("env", "file"),
+    ) -> None:
+        self._index = source_index(sources)
+        self._defaults = defaults or RowDefaults()
+        self._schemes = tuple(schemes)
+        self._shapes: dict[tuple[str, ...], RowShape] = {}
+
+    def validate(self, row: InventoryRow) -> Validated | Invalid:
+        """Give the endpoint of a row, or everything that is wrong with it. Never raises for a row."""
+        cells = row.cells
+        findings = Findings(row)
+        shape = self._shape(row.headers or tuple(cells))
+        for earlier, later in shape.headings.twice:
+            findings.error(
+                later,
+                f"{shown(later)} and {shown(earlier)} mean the same column",
+                fix=f"keep one of the two, {AGAIN}",
+            )
+        name = read_common("name", shape.name, cells, findings)
+        if name == "":
+            findings.error(shape.name, "name is missing", fix=f"give the base connection a name, {AGAIN}")
+        key = read_common("key", shape.key, cells, findings)
+        sandbox = self._sandbox(shape, cells, findings)
+        description = read_lines("description", shape.description, cells, findings)
+        shown_cells: dict[str, str] = {}
+        if description:
+            shown_cells["description"] = description
+        layout = self._layout(shape, cells, findings)
+        params = () if layout is None else self._params(layout, cells, shown_cells, findings)
+        for header in shape.carried:
+            text = read_lines(header, header, cells, findings)
+            if text:
+                shown_cells[header.strip()] = text
+        if findings.errors or layout is None:
+            return Invalid((*findings.errors, *findings.warnings))
+        source, auth = layout.choice
+        endpoint = Endpoint(
+            key=EndpointKey(key) if key else default_key(sandbox, source.slug, name),
+            name=name,
+            source=source.slug,
+            platform_cloud=auth.platform_cloud,
+            sandbox=sandbox,
+            auth=auth.auth,
+            auth_spec_name=auth.spec_name,
+            connection_spec_id=source.connection_spec_id,
+            connection_spec_version=source.connection_spec_version,
+            description=description or None,
+            params=params,
+            cells=shown_cells,
+            fingerprint=fingerprint(layout.choice, (sandbox, name, description), params),
+            file=row.file,
+            row=row.row,
+        )
+        return Validated(endpoint, tuple(findings.warnings))
+
+    def _shape(self, headers: tuple[str, ...]) -> RowShape:
+        shape = self._shapes.get(headers)
+        if shape is None:
+            if len(self._shapes) >= _REMEMBERED:
+                self._shapes.clear()
+            shape = self._shapes[headers] = RowShape(headers)
+        return shape
+
+    def _sandbox(self, shape: RowShape, cells: Mapping[str, str], findings: Findings) -> str:
+        raw = cells.get(shape.sandbox)
+        text = raw.strip() if raw else ""
+        if not text:
+            if self._defaults.sandbox:
+                return self._defaults.sandbox
+            findings.error(
+                shape.sandbox, "sandbox is missing", fix=f"name it in the row or by --sandbox, {AGAIN}"
+            )
+        elif not is_sandbox_name(text):
+            findings.error(
+                shape.sandbox,
+                "sandbox is not a sandbox name",
+                found=text,
+                allowed="ASCII letters, digits and '-', '_', '.'",
+            )
+        return text
+
+    def _layout(self, shape: RowShape, cells: Mapping[str, str], findings: Findings) -> Layout | None:
+        whole = any(cells.get(header, "").strip() for header in shape.whole)
+        said = (cells.get(shape.source), cells.get(shape.platform_cloud), cells.get(shape.auth), whole)
+        layout = shape.layouts.get(said)
+        if layout is not None:
+            return layout
+        asked = Asked(
+            source=(said[0] or "").strip(),
+            platform_cloud=(said[1] or "").strip(),
+            auth=(said[2] or "").strip(),
+            source_column=shape.source,
+            platform_cloud_column=shape.platform_cloud,
+            auth_column=shape.auth,
+        )
+        source = choose_source(asked, self._index, findings)
+        cloud = choose_cloud(asked, self._defaults.platform_cloud, findings)
+        if source is None or cloud is None:
+            return None
+        choice = choose_auth(asked, source, cloud, findings, has_connection_string=whole)
+        if choice is None:
+            return None
+        if len(shape.layouts) >= _REMEMBERED:
+            shape.layouts.clear()
+        layout = shape.layouts[said] = Layout.of(choice, shape.headings)
+        return layout
+
+    def _params(
+        self, layout: Layout, cells: Mapping[str, str], shown_cells: dict[str, str], findings: Findings
+    ) -> tuple[tuple[str, ParamValue], ...]:
+        for unknown in layout.unknown:
+            if cells.get(unknown.header, "").strip():
+                findings.error(unknown.header, unknown.message, allowed=unknown.allowed, fix=unknown.fix)
+        reader = FieldReader(cells, self._schemes, shown_cells, findings)
+        params: list[tuple[str, ParamValue]] = []
+        if layout.whole is not None:
+            string = read_string(layout.whole, layout, reader)
+            if string is not None:
+                params.append((layout.whole.name, string))
+        for field in layout.fields:
+            value = reader.read(field)
+            if value is not None:
+                params.append((field.name, value))
+        return tuple(params)

@@ -1,0 +1,183 @@
+"""The bytes of an inventory: read twice, and known to be the same both times."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import stat
+import tempfile
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from bulkconn.core.errors import InventoryChanged, UsageError
+from bulkconn.inventory.faults import display_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+_CHUNK_BYTES: Final = 256 * 1024
+_SPOOL_FIX: Final = "free space there, or let TMPDIR name another folder, then run the same command"
+
+
+class HashedBytes(io.BufferedIOBase):
+    """A binary stream that hashes what passes. `head` is its beginning, read ahead and still to come."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        #: `TextIOWrapper` wants one.
+        self.name = ""
+        self._raw = raw
+        self._hash = sha256()
+        self._pending = b""
+        #: How many bytes were handed out.
+        self.passed = 0
+        self.head = raw.read(_CHUNK_BYTES)
+        self._pending = self.head
+
+    def readable(self) -> bool:
+        """Say yes: `TextIOWrapper` asks."""
+        return True
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Give the next bytes. Chunks are larger than `TextIOWrapper` asks for, which saves calls."""
+        chunk = self._pending or self._raw.read(max(size, _CHUNK_BYTES))
+        self._pending = b""
+        self._hash.update(chunk)
+        self.passed += len(chunk)
+        return chunk
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Give the next bytes: at most one chunk, as `read1` does."""
+        return self.read1(-1 if size is None else size)
+
+    def digest(self) -> bytes:
+        """Read to the end and give the SHA-256 of all that there was."""
+        while self.read1():
+            pass
+        return self._hash.digest()
+
+    def close(self) -> None:
+        """Leave the file below open: its owner closes it."""
+
+
+class InventoryFile:
+    """One inventory: a regular file, or a spooled copy of something that can be read only once."""
+
+    def __init__(self, name: str, *, path: Path | None, spool: BinaryIO | None = None) -> None:
+        self.name = name
+        self._path = path
+        self._spool = spool
+        self._digest: bytes | None = None
+        self._signature: tuple[int, ...] | None = None
+
+    @classmethod
+    def at(cls, path: str | os.PathLike[str]) -> Self:
+        """Take the file at a path. A pipe is spooled, since it cannot be read twice.
+
+        Raises:
+            UsageError: there is none, it is a folder, or it may not be read.
+        """
+        name = display_name(path)
+        try:
+            with Path(path).open("rb") as file:
+                if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    return cls(name, path=Path(path))
+                return cls(name, path=None, spool=_spooled(file))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise UsageError(
+                f"inventory {name} cannot be read: {reason}", fix="name a file that exists and may be read"
+            ) from error
+
+    @classmethod
+    def of_stdin(cls, stdin: BinaryIO) -> Self:
+        """Spool standard input to an unlinked temporary file that nobody else may read."""
+        return cls("-", path=None, spool=_spooled(stdin))
+
+    @property
+    def suffix(self) -> str:
+        """The end of the file's name, which tells its format; empty for standard input."""
+        return "" if self._path is None else self._path.suffix.lower()
+
+    @contextmanager
+    def reading(self) -> Iterator[HashedBytes]:
+        """Read the file once. Its content is remembered the first time, and compared after that.
+
+        Raises:
+            InventoryChanged: it is no longer what it was when it was first read.
+        """
+        self.verify_unchanged()
+        with self._opened() as raw:
+            signature = _signature(raw)
+            stream = HashedBytes(raw)
+            yield stream
+            self._compare(stream.digest())
+            self._signature = signature
+
+    def verify_unchanged(self) -> None:
+        """Do nothing if the file is what it was when it was first read, or was not read yet.
+
+        Cheap as long as its size and times are the same; otherwise its content is read and compared.
+
+        Raises:
+            InventoryChanged: its content differs, or it is gone.
+        """
+        if self._digest is None or self._path is None:
+            return
+        with self._opened() as raw:
+            signature = _signature(raw)
+            if signature != self._signature:
+                self._compare(HashedBytes(raw).digest())
+                self._signature = signature
+
+    def close(self) -> None:
+        """Let go of a spooled copy."""
+        if self._spool is not None:
+            self._spool.close()
+
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        if self._spool is not None:
+            self._spool.seek(0)
+            yield self._spool
+            return
+        assert self._path is not None  # noqa: S101 - a file has a path or a spool, see the two constructors
+        try:
+            file = self._path.open("rb", buffering=0)
+        except OSError as error:
+            raise self._changed(f"can no longer be read: {error.strerror}") from error
+        with file:
+            yield file
+
+    def _compare(self, digest: bytes) -> None:
+        if self._digest is None:
+            self._digest = digest
+        elif self._digest != digest:
+            raise self._changed("changed while it was in use")
+
+    def _changed(self, what: str) -> InventoryChanged:
+        return InventoryChanged(
+            f"inventory {self.name} {what}",
+            fix="let it rest, then run the same command; rows already created are skipped",
+        )
+
+
+def _signature(raw: BinaryIO) -> tuple[int, ...]:
+    facts = os.fstat(raw.fileno())
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def _spooled(stream: BinaryIO) -> BinaryIO:
+    # Unlinked and of mode 0600 from the start: an inventory may hold passwords.
+    spool = tempfile.TemporaryFile(prefix="bulkconn-")  # noqa: SIM115 - lives as long as the inventory
+    try:
+        shutil.copyfileobj(stream, spool, _CHUNK_BYTES)
+    except OSError as error:
+        spool.close()
+        raise UsageError(
+            f"the inventory cannot be copied to {tempfile.gettempdir()}: {error.strerror}", fix=_SPOOL_FIX
+        ) from error
+    return spool

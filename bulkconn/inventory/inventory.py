@@ -1,0 +1,160 @@
+"""An inventory of one or more files, read as one stream of rows, as often as needed."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Self
+
+from bulkconn.core.errors import UsageError
+from bulkconn.inventory.csv_rows import read_csv
+from bulkconn.inventory.faults import Unreadable, fault
+from bulkconn.inventory.files import HashedBytes, InventoryFile
+from bulkconn.inventory.formats import InventoryFormat, check_encoding, detect_encoding, detect_format
+from bulkconn.inventory.json_rows import read_json
+from bulkconn.inventory.jsonl_rows import read_jsonl
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
+
+    from bulkconn.core.diagnostics import Diagnostic
+    from bulkconn.core.endpoint import InventoryRow
+
+_READERS = {
+    InventoryFormat.CSV: read_csv,
+    InventoryFormat.JSON: read_json,
+    InventoryFormat.JSONL: read_jsonl,
+}
+
+#: The path that means standard input.
+STDIN = "-"
+
+
+class Inventory:
+    """Files of rows. Use it as a context manager; one pass over `rows()` at a time.
+
+    `cut_short` holds the faults at which the last pass gave a file up: what stands behind such a fault
+    is not known, so it is more than an invalid row.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[InventoryFile],
+        *,
+        encoding: str | None = None,
+        format: InventoryFormat | None = None,  # noqa: A002 - named as the flag is
+    ) -> None:
+        self._files = tuple(files)
+        self._encoding = encoding
+        self._format = format
+        self.cut_short: list[Diagnostic] = []
+
+    @classmethod
+    def open(
+        cls,
+        paths: Sequence[str | os.PathLike[str]],
+        *,
+        stdin: BinaryIO | None = None,
+        encoding: str | None = None,
+        format: InventoryFormat | None = None,  # noqa: A002 - named as the flag is
+    ) -> Self:
+        """Open files by path; `-` is `stdin`, which is spooled to a temporary file now.
+
+        `encoding` is None for UTF-8, or what a byte order mark says; `format` None for what the suffix
+        says, or the first line.
+
+        Raises:
+            UsageError: a file cannot be opened, `-` is given twice, or the encoding is not known.
+        """
+        if encoding is not None:
+            check_encoding(encoding)
+        if not paths:
+            raise UsageError("no inventory is named", fix="name a file, or - for standard input")
+        if sum(path == STDIN for path in paths) > 1:
+            raise UsageError("standard input can be read only once", fix="give - once")
+        files: list[InventoryFile] = []
+        try:
+            for path in paths:
+                if path == STDIN and stdin is not None:
+                    files.append(InventoryFile.of_stdin(stdin))
+                else:
+                    files.append(InventoryFile.at(path))
+        except BaseException:
+            for file in files:
+                file.close()
+            raise
+        return cls(files, encoding=encoding, format=format)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files, as diagnostics name them."""
+        return tuple(file.name for file in self._files)
+
+    def rows(self) -> Iterator[InventoryRow | Diagnostic]:
+        """Give every row, or what is wrong with it, file after file.
+
+        Raises:
+            InventoryChanged: a file is not what it was at the first pass; raised before its first row
+                where its size or times show it, else behind its last.
+        """
+        self.cut_short.clear()
+        for file in self._files:
+            with file.reading() as stream:
+                try:
+                    yield from self._rows_of(file, stream)
+                except Unreadable as fault_of_file:
+                    self.cut_short.append(fault_of_file.diagnostic)
+                    yield fault_of_file.diagnostic
+
+    def verify_unchanged(self) -> None:
+        """Do nothing if every file is what it was at the first pass.
+
+        Raises:
+            InventoryChanged: one is not.
+        """
+        for file in self._files:
+            file.verify_unchanged()
+
+    def close(self) -> None:
+        """Let go of temporary files."""
+        for file in self._files:
+            file.close()
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Close."""
+        self.close()
+
+    def _rows_of(self, file: InventoryFile, stream: HashedBytes) -> Iterator[InventoryRow | Diagnostic]:
+        encoding = detect_encoding(stream.head, self._encoding)
+        read = _READERS[self._format or detect_format(file.suffix, stream.head, encoding)]
+        # Line ends are left as they are: inside quotes they belong to the cell.
+        text = io.TextIOWrapper(stream, encoding=encoding, errors="strict", newline="")
+        try:
+            yield from read(text, file.name)
+        except UnicodeDecodeError as error:
+            # The decoder was given all that has passed; `object` is the end of it.
+            offset = stream.passed - len(error.object) + error.start
+            raise Unreadable(_encoding_fault(file.name, encoding, f" at byte {offset}")) from error
+        except UnicodeError as error:
+            raise Unreadable(_encoding_fault(file.name, encoding, "")) from error
+        except OSError as error:
+            raise Unreadable(
+                fault(
+                    file.name, f"the file cannot be read: {error.strerror}", fix="mend the disk or its mount"
+                )
+            ) from error
+
+
+def _encoding_fault(file: str, encoding: str, where: str) -> Diagnostic:
+    name = "UTF-8" if encoding == "utf-8-sig" else encoding
+    return fault(
+        file,
+        f"the file is not {name}{where}",
+        allowed=name,
+        fix="save it as UTF-8, or name its encoding (--encoding cp1252, say), then run the same command",
+    )

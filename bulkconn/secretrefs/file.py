@@ -1,0 +1,85 @@
+"""`file:///run/secrets/name`: a secret in a file of its own, as orchestrators mount them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from bulkconn.core.endpoint import SecretUnavailable
+from bulkconn.core.secret import SecretStr
+
+if TYPE_CHECKING:
+    from bulkconn.core.secret import SecretRef
+
+#: No secret is larger; a wrong path may well be.
+LIMIT_BYTES: Final = 1024 * 1024
+
+
+class FileStore:
+    """Reads small UTF-8 files by absolute path. Blocks: call it in a thread."""
+
+    scheme: Final = "file"
+
+    def read(self, reference: SecretRef) -> SecretStr:
+        """Give what a file holds, without one line end at its end.
+
+        Raises:
+            SecretUnavailable: there is no such regular file, it cannot be read, it is empty, larger
+                than 1 MiB, or no UTF-8.
+        """
+        try:
+            # Without O_NONBLOCK a pipe would be waited for before it could be seen to be one.
+            descriptor = os.open(_path(reference), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
+                _check(reference, os.fstat(descriptor))
+                content = file.read(LIMIT_BYTES + 1)
+        except (OSError, ValueError) as error:
+            raise _unavailable(reference, error) from error
+        if len(content) > LIMIT_BYTES:
+            raise SecretUnavailable(f"{reference.uri}: the file is larger than 1 MiB")
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError:
+            # Not chained: the exception carries the file's content.
+            raise SecretUnavailable(f"{reference.uri}: the file is not valid UTF-8") from None
+        text = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+        if not text:
+            raise SecretUnavailable(f"{reference.uri}: the file is empty")
+        return SecretStr(text)
+
+    def exists(self, reference: SecretRef) -> str | None:
+        """Say why the secret cannot be read, or None if it seems so; looks at the file, not into it."""
+        try:
+            path = _path(reference)
+            _check(reference, path.stat())
+            if not os.access(path, os.R_OK):
+                return f"{reference.uri}: the file may not be read"
+        except SecretUnavailable as error:
+            return str(error)
+        except (OSError, ValueError) as error:
+            return str(_unavailable(reference, error))
+        return None
+
+
+def _path(reference: SecretRef) -> Path:
+    path = Path(reference.path)
+    if not path.is_absolute():
+        raise SecretUnavailable(f"{reference.uri} is not an absolute path: write file:///folder/name")
+    return path
+
+
+def _check(reference: SecretRef, facts: os.stat_result) -> None:
+    if not stat.S_ISREG(facts.st_mode):
+        raise SecretUnavailable(f"{reference.uri} is not a regular file")
+    if not facts.st_size:
+        raise SecretUnavailable(f"{reference.uri}: the file is empty")
+    if facts.st_size > LIMIT_BYTES:
+        raise SecretUnavailable(f"{reference.uri}: the file is larger than 1 MiB")
+
+
+def _unavailable(reference: SecretRef, error: OSError | ValueError) -> SecretUnavailable:
+    # A ValueError is a path that no file can have (a NUL in it).
+    reason = error.strerror if isinstance(error, OSError) else "no file can have that path"
+    return SecretUnavailable(f"{reference.uri}: the file cannot be read: {reason}")

@@ -222,6 +222,7 @@ class Gate:
             self._wake.clear()
             if self._stops.is_stopping:
                 self._turn_all_away()
+                await self._wake.wait()
             elif not await self._serve_once():
                 await self._sleep()
 

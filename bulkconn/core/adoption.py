@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bulkconn.core.connection_string import NotAConnectionString, parse_string, visible_values
+from bulkconn.core.connection_string import named_by, visible_values
 from bulkconn.core.endpoint import BuiltString
 from bulkconn.core.secret import SecretStr
 
@@ -30,7 +30,7 @@ def shows_same_database(endpoint: Endpoint, visible: Iterable[tuple[str, str]]) 
         if name in COMPARED:
             theirs[name] = value
         elif name == _STRING:
-            theirs.update(_named_by(value))
+            theirs.update(named_by(value))
     ours = _ours(endpoint)
     return all(ours.get(name) == value for name, value in theirs.items())
 
@@ -42,14 +42,7 @@ def _ours(endpoint: Endpoint) -> dict[str, str]:
             ours.update(visible_values((key, part) for key, part in value.parts if isinstance(part, str)))
         elif isinstance(value, SecretStr):
             if name == _STRING:
-                ours.update(_named_by(value.get_secret_value()))
+                ours.update(named_by(value.get_secret_value()))
         elif isinstance(value, str) and name in COMPARED:
             ours[name] = value
     return ours
-
-
-def _named_by(text: str) -> dict[str, str]:
-    try:
-        return visible_values(parse_string(text))
-    except NotAConnectionString:
-        return {}

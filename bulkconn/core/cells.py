@@ -23,7 +23,7 @@ class Field:
     """A parameter, or a part of a connection string, together with the header that fills it here.
 
     `key` is the part's key in the string, None for a parameter. `header` is None where the row has no
-    such column.
+    such column. `is_plain` marks text of which nothing more is asked.
     """
 
     name: str
@@ -34,15 +34,17 @@ class Field:
     kind: ValueKind
     allowed: tuple[str, ...]
     default: str | None
+    is_plain: bool
 
     @classmethod
     def of(cls, what: Parameter | StringPart, header: str | None) -> Field:
         """Join what is documented with where the row has it."""
         if isinstance(what, Parameter):
-            return cls(
-                what.name, header, None, what.required, what.secret, what.kind, what.allowed, what.default
-            )
-        return cls(what.column, header, what.key, what.always, what.secret, what.kind, what.allowed, None)
+            name, key, required, default = what.name, None, what.required, what.default
+        else:
+            name, key, required, default = what.column, what.key, what.always, None
+        is_plain = not what.secret and not what.allowed and what.kind is ValueKind.TEXT
+        return cls(name, header, key, required, what.secret, what.kind, what.allowed, default, is_plain)
 
     @property
     def column(self) -> str:
@@ -89,6 +91,10 @@ class FieldReader:
                 )
             return field.default
         if not field.secret:
+            # The short way, which most cells go.
+            if field.is_plain and stripped.isprintable() and "://" not in stripped:
+                self._visible[field.name] = stripped
+                return stripped
             text = self._text(field, stripped)
             if text is not None:
                 self._visible[field.name] = text

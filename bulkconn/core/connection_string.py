@@ -150,6 +150,14 @@ def visible_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {_VISIBLE_KEYS[key.lower()]: value.strip() for key, value in pairs if key.lower() in _VISIBLE_KEYS}
 
 
+def named_by(text: str) -> dict[str, str]:
+    """Give server, database and username of a text; nothing for one that is no connection string."""
+    try:
+        return visible_values(parse_string(text))
+    except NotAConnectionString:
+        return {}
+
+
 def secret_parts(text: str) -> tuple[str, ...]:
     """Give the values of a connection string that are secret by themselves; empty for other texts."""
     try:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _STRING_SPELLINGS: Final = spellings("connectionString")
 
 #: No page documents which names a sandbox may have; the name travels in a header, so it must be plain.
+SANDBOX_CHARACTERS: Final = "ASCII letters, digits, '-', '_' and '.', a letter or digit first"
 _SANDBOX_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
 
@@ -62,7 +63,7 @@ def read_common(name: str, header: str, cells: Mapping[str, str], findings: Find
     """Give the stripped text of a column of one line; empty where it is absent or wrong (then noted)."""
     raw = cells.get(header)
     text = raw.strip() if raw else ""
-    if has_control(text):
+    if not text.isprintable() and has_control(text):
         findings.error(header, f"{name} holds a control character", found=text)
     elif "://" in text and parse_reference(text):
         findings.error(
@@ -78,7 +79,7 @@ def read_lines(name: str, header: str, cells: Mapping[str, str], findings: Findi
     """Give the stripped text of a column that may have several lines; empty where it is absent."""
     raw = cells.get(header)
     text = raw.strip() if raw else ""
-    if has_control(text, lines_allowed=True):
+    if not text.isprintable() and has_control(text, lines_allowed=True):
         findings.error(header, f"{shown(name)} holds a control character", found=text)
     return text
 

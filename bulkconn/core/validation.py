@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 from bulkconn.core.cells import FieldReader
 from bulkconn.core.choice import Asked, choose_auth, choose_cloud, choose_source, source_index
 from bulkconn.core.endpoint import Endpoint
+from bulkconn.core.errors import UsageError
 from bulkconn.core.findings import AGAIN, Findings
 from bulkconn.core.fingerprint import fingerprint
 from bulkconn.core.layout import Layout
 from bulkconn.core.names import EndpointKey, default_key
-from bulkconn.core.row_shape import RowShape, is_sandbox_name, read_common, read_lines
+from bulkconn.core.row_shape import SANDBOX_CHARACTERS, RowShape, is_sandbox_name, read_common, read_lines
 from bulkconn.core.string_cells import read_string
 from bulkconn.core.text import shown
 
@@ -58,6 +59,9 @@ class Validator:
     """Turns rows into endpoints, for one list of sources and one set of defaults.
 
     `schemes` are the kinds of secret references that can be resolved here. Not for several threads.
+
+    Raises:
+        UsageError: the default sandbox cannot be the name of one.
     """
 
     def __init__(
@@ -69,6 +73,11 @@ class Validator:
     ) -> None:
         self._index = source_index(sources)
         self._defaults = defaults or RowDefaults()
+        if self._defaults.sandbox is not None and not is_sandbox_name(self._defaults.sandbox):
+            raise UsageError(
+                f"{shown(self._defaults.sandbox)!r} is not a sandbox name",
+                fix=f"give one of {SANDBOX_CHARACTERS}",
+            )
         self._schemes = tuple(schemes)
         self._shapes: dict[tuple[str, ...], RowShape] = {}
 
@@ -114,7 +123,7 @@ class Validator:
             description=description or None,
             params=params,
             cells=shown_cells,
-            fingerprint=fingerprint(layout.choice, (sandbox, name, description), params),
+            fingerprint=fingerprint(layout, (sandbox, name, description), params),
             file=row.file,
             row=row.row,
         )
@@ -142,7 +151,7 @@ class Validator:
                 shape.sandbox,
                 "sandbox is not a sandbox name",
                 found=text,
-                allowed="ASCII letters, digits and '-', '_', '.'",
+                allowed=SANDBOX_CHARACTERS,
             )
         return text
 

@@ -32,7 +32,7 @@ MIN_SECRET: Final = 3
 WITHHELD: Final = "[text withheld: a secret cannot be masked safely in it]"
 
 #: Text beyond this is not looked at and not shown: an error page of a megabyte must not stop the loop.
-_SCANNED: Final = 16_000
+_SCANNED: Final = 4_000
 #: Longest that one character gets in `_readings`, generously.
 _MAX_GROWTH: Final = 40
 _LAST_OF_TWO_DIGITS: Final = 0xFF

@@ -45,7 +45,7 @@ class Door:
         self._settings = settings
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
-        self._proxies: dict[URL, URL | None] = {}
+        self._proxies: dict[tuple[str, str | None, int | None], URL | None] = {}
 
     async def __aenter__(self) -> Self:
         """Open the session."""
@@ -114,9 +114,10 @@ class Door:
         return self._reply(response, raw)
 
     def _proxy(self, url: URL) -> URL | None:
-        origin = url.origin()
+        # Not `url.origin()`, which builds a URL for every request.
+        origin = (url.scheme, url.raw_host, url.port)
         if origin not in self._proxies:
-            self._proxies[origin] = proxy_of(origin)
+            self._proxies[origin] = proxy_of(url)
         return self._proxies[origin]
 
     def _reply(self, response: aiohttp.ClientResponse, raw: bytes | None) -> Reply:

@@ -20,6 +20,8 @@ _LOSE_AT_MOST: Final = 0.1
 #: Share of the pace regained a second while far below the last complaint, and near or above it.
 _CLIMB_FAR: Final = 0.20
 _CLIMB_NEAR: Final = 0.01
+#: Share of the ceiling at which an outage's end begins again.
+_RESTART_SHARE: Final = 0.1
 #: "Near" begins at this share of the pace at which the service last complained.
 _NEAR: Final = 0.9
 #: Seconds after which the pace of the last complaint is forgotten.
@@ -93,8 +95,8 @@ class Pace:
         return True
 
     def restart_low(self, now_s: float) -> None:
-        """Begin again at the floor after an outage, and climb as fast as answers allow."""
-        self.rate_per_s = min(self.ceiling_per_s, max(1.0, self._floor_per_s))
+        """Begin again at a tenth of the ceiling after an outage, and climb as answers allow."""
+        self.rate_per_s = min(self.ceiling_per_s, max(1.0, self.ceiling_per_s * _RESTART_SHARE))
         self._lowered_at_s = self._climbed_at_s = now_s
         self._complaint_rate_per_s = self.ceiling_per_s
 

@@ -52,7 +52,7 @@ class Feeder:
     async def feed_doubts(self, endpoints: Callable[[], Iterable[Endpoint]]) -> None:
         """Queue every row of the inventory that is in doubt: it can be settled and sent again."""
         run = self._run
-        for batch in _batches(endpoints()):
+        for batch in _batches(endpoints()) if run.doubtful else ():
             if run.stops.is_stopping:
                 return
             keys = [one.key for one in batch if one.key in run.doubtful and one.key not in run.left_in_doubt]
@@ -65,9 +65,12 @@ class Feeder:
                     await self._wait_for_room()
 
     async def feed_ledger_doubts(
-        self, *, glance_only: bool, is_counted: Callable[[EndpointKey], bool]
+        self, is_counted: Callable[[EndpointKey], bool], *, glance_only: bool = False
     ) -> None:
-        """Queue the ledger's doubts for lookups alone: nothing is sent for them."""
+        """Queue the ledger's doubts for lookups alone: nothing is sent for them.
+
+        With `glance_only` each is looked up once, and what that does not settle waits for a later phase.
+        """
         run = self._run
         after: EndpointKey | None = None
         while not run.stops.is_stopping:

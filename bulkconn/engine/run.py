@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from bulkconn.core.protocols import ConnectionApi, Ledger, SecretResolver, TokenSource
     from bulkconn.core.settings import RunSettings
 
+    Phase = Callable[[], Coroutine[None, None, None]]
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -155,25 +157,34 @@ class Engine:
         self._attempter = attempter
         feeder = Feeder(self.run, self._settler)
         try:
-            await self._work(feeder, feeder.feed_ledger_doubts(glance_only=True, is_counted=self._is_counted))
-            await self._work(feeder, feeder.feed_first_sends(endpoints))
-            if self.run.doubtful and not self.stops.is_stopping:
-                await self._work(feeder, feeder.feed_doubts(endpoints))
-            await self._work(
-                feeder, feeder.feed_ledger_doubts(glance_only=False, is_counted=self._is_counted)
+            await self._one_after_another(
+                lambda: self._work(
+                    feeder, lambda: feeder.feed_ledger_doubts(self._is_counted, glance_only=True)
+                ),
+                lambda: self._work(feeder, lambda: feeder.feed_first_sends(endpoints)),
+                lambda: self._work(feeder, lambda: feeder.feed_doubts(endpoints)),
+                lambda: self._work(feeder, lambda: feeder.feed_ledger_doubts(self._is_counted)),
+                self._look_for_twins,
             )
-            await self._look_for_twins()
         finally:
             await existing.close()
 
     async def _settling(self) -> None:
         feeder = Feeder(self.run, self._settler)
-        await self._work(feeder, feeder.feed_ledger_doubts(glance_only=False, is_counted=lambda _: False))
-        await self._look_for_twins()
+        await self._one_after_another(
+            lambda: self._work(feeder, lambda: feeder.feed_ledger_doubts(lambda _: False)),
+            self._look_for_twins,
+        )
+
+    async def _one_after_another(self, *phases: Phase) -> None:
+        for phase in phases:
+            if self.stops.is_stopping:
+                return
+            await phase()
 
     async def _look_for_twins(self) -> None:
         watch = TwinWatch(self.run, self._looker, self._is_counted)
-        task = asyncio.create_task(self._guarded(watch.look()))
+        task = asyncio.create_task(self._guarded(watch.look))
         self._active.add(task)
         task.add_done_callback(self._on_task_end)
         await self._until_done_or_stopped(task)
@@ -181,7 +192,7 @@ class Engine:
     def _is_counted(self, key: EndpointKey) -> bool:
         return key in self.run.doubtful
 
-    async def _work(self, feeder: Feeder, feeding: Coroutine[None, None, None]) -> None:
+    async def _work(self, feeder: Feeder, feeding: Phase) -> None:
         """Dispatch until the feeder has no more and everything it queued is done, or the run stops."""
         run = self.run
         feed = asyncio.create_task(self._guarded(feeding))
@@ -223,18 +234,15 @@ class Engine:
             return
 
     def _start(self, work: Work, row: Row) -> None:
-        if work is Work.LOOK or self._attempter is None:
-            action = self._settler.look(row)
-        else:
-            action = self._attempter.send(row)
-        task = asyncio.create_task(self._guarded(action))
+        act = self._settler.look if work is Work.LOOK or self._attempter is None else self._attempter.send
+        task = asyncio.create_task(self._guarded(lambda: act(row)))
         self._active.add(task)
         task.add_done_callback(self._on_task_end)
 
-    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
+    async def _guarded(self, work: Phase) -> None:
         """Let a whole command's trouble stop the run, not tear its siblings out of their POSTs."""
         try:
-            await work
+            await work()
         except BulkconnError as error:
             self._error = self._error or error
             self.stops.halt()

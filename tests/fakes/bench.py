@@ -43,7 +43,10 @@ CLIENT_ID = "emulator-client"
 
 def endpoints(count: int, *, sandbox: str = "dev", prefix: str = "db", first: int = 1) -> list[Endpoint]:
     """Give valid PostgreSQL endpoints `db-0001`, `db-0002`, ... for a sandbox on Azure."""
-    return [endpoint(f"{prefix}-{number:04d}", sandbox=sandbox, row=number) for number in range(first, first + count)]
+    return [
+        endpoint(f"{prefix}-{number:04d}", sandbox=sandbox, row=number)
+        for number in range(first, first + count)
+    ]
 
 
 def endpoint(name: str, *, sandbox: str = "dev", row: int = 1, **cells: str) -> Endpoint:
@@ -63,7 +66,7 @@ def endpoint(name: str, *, sandbox: str = "dev", row: int = 1, **cells: str) -> 
     }
     outcome = Validator(ALL, defaults=RowDefaults(sandbox)).validate(InventoryRow("test.csv", row, columns))
     if not isinstance(outcome, Validated):
-        raise AssertionError(outcome)
+        raise TypeError(f"the test's own row is invalid: {outcome}")
     return outcome.endpoint
 
 
@@ -85,11 +88,13 @@ class Bench:
     unrecorded: list[tuple[str, str]] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
+        """Start the emulator."""
         self._stack = AsyncExitStack()
         self.emulator = await self._stack.enter_async_context(Emulator(self.settings))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
+        """Stop the emulator."""
         await self._stack.aclose()
 
     @property
@@ -143,13 +148,12 @@ class EngineInUse:
     settings: RunSettings
 
     async def __aenter__(self) -> Engine:
+        """Open the ledger and the session."""
         self._stack = AsyncExitStack()
         bench = self.bench
         clock = SystemClock()
         ledger = await bench._ledger(self._stack)
-        client = ClientSettings(
-            client_id=CLIENT_ID, org_id=ORG_ID, timeout_s=bench.timeout_s, concurrency=50
-        )
+        client = ClientSettings(client_id=CLIENT_ID, org_id=ORG_ID, timeout_s=bench.timeout_s, concurrency=50)
         service = await self._stack.enter_async_context(FlowService(bench.emulator.base_url, client, clock))
         tokens = ServerToServerToken(
             ims_url=bench.emulator.ims_url,
@@ -173,6 +177,7 @@ class EngineInUse:
         return self.engine
 
     async def __aexit__(self, *exc_info: object) -> None:
+        """Close them."""
         await self._stack.aclose()
 
 

@@ -66,7 +66,7 @@ class Journey:
 class Connector(aiohttp.TCPConnector):
     """A connector that notes when it hands out a connection.
 
-    aiohttp's `TraceConfig` can tell the same, at a fifth of the throughput.
+    aiohttp's `TraceConfig` can tell the same, but makes every request dearer (91 to 108 µs of CPU).
     """
 
     async def connect(

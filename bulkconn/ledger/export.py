@@ -15,7 +15,7 @@ from bulkconn.ledger.opening import open_read_only
 from bulkconn.ledger.store import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Generator, Mapping
     from pathlib import Path
     from typing import Any
 
@@ -46,8 +46,13 @@ class ExportRow:
         return named | {name: value for name, value in self.cells.items() if name not in _COLUMN_SET}
 
 
-def iter_export(ledger: Path | SqliteStore, states: Collection[State] = ()) -> Iterator[ExportRow]:
+def iter_export(
+    ledger: Path | SqliteStore, states: Collection[State] = ()
+) -> Generator[ExportRow, None, None]:
     """Give the rows in these states (all, if none is named) in the order of the inventories.
+
+    A caller who stops early closes the generator. Reading leaves empty `-wal` and `-shm` files beside the
+    ledger, because a reader may not remove them: the next run does.
 
     Raises:
         UsageError: there is no ledger at that path.

@@ -113,7 +113,8 @@ def _comparable(target: Target) -> tuple[str, str, str, str]:
 
 
 def _create(path: Path, target: Target, *, now: datetime, new_ledger_id: LedgerId) -> None:
-    if (log := path.with_name(f"{path.name}-wal")).exists():
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size > 0:  # readers leave empty ones
         raise LedgerError(
             f"ledger {path} is gone, but {log.name} beside it is still there: it was moved or deleted alone",
             fix=f"put {path.name} back; only if it is truly worthless, delete {log.name} too and run again",

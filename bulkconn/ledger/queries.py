@@ -146,7 +146,7 @@ def read_summary(connection: sqlite3.Connection) -> LedgerSummary:
         counts[decode_state(state)] = rows
     groups = connection.execute(
         """
-        SELECT state, coalesce(error_code, ''), count(*) AS size, coalesce(min(error_message), '')
+        SELECT state, coalesce(error_code, ''), count(*) AS size, coalesce(min(nullif(error_message, '')), '')
         FROM rows
         WHERE state IN ('failed', 'held', 'in_doubt') OR (state = 'pending' AND error_code IS NOT NULL)
         GROUP BY 1, 2 ORDER BY size DESC, 1, 2

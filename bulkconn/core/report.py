@@ -107,6 +107,13 @@ class Report:
         }
 
 
+def settle_exit_code(counts: Mapping[str, int], *, stopped: Stop | None) -> ExitCode:
+    """Give the exit code of a settle that was not interrupted: 0 when nothing is in doubt."""
+    if stopped is not None:
+        return ExitCode.STOPPED
+    return ExitCode.ROWS_UNFINISHED if counts.get("in_doubt", 0) else ExitCode.OK
+
+
 def run_exit_code(counts: Mapping[str, int], *, stopped: Stop | None) -> ExitCode:
     """Give the exit code of a run that was not interrupted.
 

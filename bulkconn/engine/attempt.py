@@ -19,6 +19,7 @@ from bulkconn.core.redact import redact
 from bulkconn.core.remedies import remedy_for
 from bulkconn.core.report import Stop
 from bulkconn.core.request import build_request, secret_refs, secret_values
+from bulkconn.core.settle import Looks
 from bulkconn.engine.consequences import Sent, check_patience, tell_everybody
 from bulkconn.engine.rows import Row, Work
 from bulkconn.engine.settling import marker_of
@@ -152,6 +153,10 @@ class Attempter:
         findings = await self._settler.judge(row, listing.items)
         found = findings.ours + findings.blockers
         if not found:
+            grace_s = self._run.settings.patience.settle_grace_s
+            if row.looks is None and grace_s is not None:
+                # It is pending, so it was found absent beyond its grace: one look is enough from now on.
+                row.looks = Looks(self._run.clock.elapsed_s() - grace_s, complete=1)
             return True
         ids = tuple(item.connection_id for item in found)
         await self._settler.hold(row, ids, "twin", "an earlier attempt took effect after all")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from bulkconn.core.classify import classify_lookup
@@ -30,6 +31,8 @@ PAGE_TRIES: Final = 4
 _PAGES_MAX: Final = 100_000
 #: Seconds between the starts of two listings of one sandbox that serve many doubts.
 _LISTING_EVERY_S: Final = 3.0
+#: Stands for an answer that holds no count.
+_NOT_SAID: Final = -1
 
 
 class Looker:
@@ -73,7 +76,8 @@ class Looker:
 
     async def count(self, sandbox: str) -> int | None:
         """Ask how many connections a sandbox has; None when the service does not say."""
-        return await self._ask(PageQuery(sandbox, limit=None, count=True), read_count)
+        found = await self._ask(PageQuery(sandbox, limit=None, count=True), _read_count)
+        return None if found == _NOT_SAID else found
 
     async def _chain(self, query: PageQuery) -> Listing | None:
         items: dict[str, ListedConnection] = {}
@@ -134,6 +138,12 @@ class Looker:
             return await self._run.api.list_page(query, token)
         finally:
             self.asking.discard(task)
+
+
+def _read_count(reply: Reply) -> int | None:
+    """Read a count; a service that answers well but does not count is not asked again."""
+    found = read_count(reply)
+    return _NOT_SAID if found is None and reply.status == HTTPStatus.OK else found
 
 
 def _read_page(reply: Reply) -> Page | None:

@@ -17,7 +17,7 @@ from bulkconn.core.errors import BulkconnError, ExitCode
 from bulkconn.core.lifecycle import State
 from bulkconn.core.pace import Pace
 from bulkconn.core.record import Move
-from bulkconn.core.report import Report, Tally, run_exit_code
+from bulkconn.core.report import Report, Tally, run_exit_code, settle_exit_code
 from bulkconn.core.trouble import OutageWatch, Patience, SameFaultWatch
 from bulkconn.engine.attempt import Attempter
 from bulkconn.engine.context import RunContext, World
@@ -119,7 +119,7 @@ class Engine:
         await self.run.ledger.begin_run(self.run.run_id, self.run.clock.now(), _as_recorded(settings))
         await self._phases(self._onboarding(endpoints))
         await self._put_back_if_alike()
-        return await self._report(began_s, self.run.tally)
+        return await self._report(began_s, self.run.tally, run_exit_code)
 
     async def settle(self) -> Report:
         """Look up every row in doubt, and every name that may still get a late twin. Nothing is sent."""
@@ -130,7 +130,7 @@ class Engine:
         await self._phases(self._settling())
         summary = await self.run.ledger.summary()
         tally = Tally({state.value: rows for state, rows in summary.counts.items()})
-        return await self._report(began_s, tally)
+        return await self._report(began_s, tally, settle_exit_code)
 
     # --- phases ---------------------------------------------------------------------------------
 
@@ -302,14 +302,14 @@ class Engine:
                     ),
                 )
 
-    async def _report(self, began_s: float, tally: Tally) -> Report:
+    async def _report(self, began_s: float, tally: Tally, exit_code_of: Callable[..., ExitCode]) -> Report:
         run = self.run
         counts = tally.counts
         stopped = self.stops.reported
         if self.stops.is_interrupted:
             exit_code = ExitCode.INTERRUPTED
         else:
-            exit_code = run_exit_code(counts, stopped=stopped)
+            exit_code = exit_code_of(counts, stopped=stopped)
         summary = await run.ledger.summary()
         report = Report(
             run_id=run.run_id,

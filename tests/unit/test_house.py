@@ -174,6 +174,12 @@ def test_image_is_exec_form_and_not_root() -> None:
     )
 
 
+def test_demo_inventory_is_one_file_in_two_places() -> None:
+    """What `bulkconn demo` onboards is what the reader finds under inventories/."""
+    shown = (ROOT / "inventories" / "demo.csv").read_bytes()
+    assert shown == (PACKAGE / "cli" / "demo.csv").read_bytes()
+
+
 @pytest.mark.slow
 def test_wheel_holds_all_files_of_the_package(tmp_path: Path) -> None:
     """Schemas, the demo's inventory and the type marker are installed with the code."""

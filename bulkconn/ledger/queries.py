@@ -125,17 +125,34 @@ def read_known_connection(connection: sqlite3.Connection, sandbox: str) -> Ledge
 def read_conflicts(
     connection: sqlite3.Connection, names: Iterable[tuple[EndpointKey, str, str, str]]
 ) -> dict[EndpointKey, NameConflict]:
-    """Say which other key already has a row's name in its sandbox and connection spec."""
-    sql = """
-        SELECT key, inventory_file, inventory_row, state FROM rows
-        WHERE loose_name = ? AND sandbox = ? AND connection_spec_id = ? AND key <> ?
-        ORDER BY id LIMIT 1
-    """
-    found = {}
+    """Say which other key (of several the one that entered first) already has a row's name."""
+    # One statement for many names, but for one sandbox at a time: the same names may be in hundreds.
+    asked: dict[str, list[tuple[EndpointKey, str, str]]] = {}
     for key, sandbox, spec_id, loose in names:
-        row = connection.execute(sql, (loose, sandbox, spec_id, key)).fetchone()
-        if row is not None:
-            found[key] = NameConflict(row[0], row[1], row[2], decode_state(row[3]))
+        asked.setdefault(sandbox, []).append((key, spec_id, loose))
+    found: dict[EndpointKey, NameConflict] = {}
+    for sandbox, questions in asked.items():
+        for chunk in _chunks(questions):
+            found |= _conflicts_in(connection, sandbox, chunk)
+    return found
+
+
+def _conflicts_in(
+    connection: sqlite3.Connection, sandbox: str, questions: Sequence[tuple[EndpointKey, str, str]]
+) -> dict[EndpointKey, NameConflict]:
+    sql = (
+        "SELECT loose_name, connection_spec_id, key, inventory_file, inventory_row, state FROM rows "  # noqa: S608 - our own names
+        f"WHERE sandbox = ? AND loose_name IN ({_marks(questions)}) ORDER BY id"
+    )
+    owners: dict[tuple[str, str], list[tuple[EndpointKey, str, int, str]]] = {}
+    for loose, spec_id, *owner in connection.execute(sql, (sandbox, *(one[2] for one in questions))):
+        owners.setdefault((loose, spec_id), []).append(tuple(owner))
+    found = {}
+    for key, spec_id, loose in questions:
+        for other, file, row, state in owners.get((loose, spec_id), ()):
+            if other != key:
+                found[key] = NameConflict(other, file, row, decode_state(state))
+                break
     return found
 
 

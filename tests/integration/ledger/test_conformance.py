@@ -504,6 +504,21 @@ async def test_name_conflicts_show_the_other_row_that_has_the_name(fresh: OpenLe
     assert conflicts == {key: NameConflict(row.key, "a.csv", 7, State.PENDING)}
 
 
+async def test_name_conflicts_of_many_names_show_the_row_that_entered_first(fresh: OpenLedger) -> None:
+    """Questions beyond what a statement may bind are answered; of several others the first is named."""
+    rows = [endpoint(f"r{number}") for number in range(600)]
+    again = [endpoint("r7", key=EndpointKey(key), row=9) for key in ("zz", "aa")]
+    async with fresh() as ledger:
+        await fill(ledger, *rows, *again)
+        asked = [(row.key, row.sandbox, row.connection_spec_id, row.loose_name) for row in (*rows, *again)]
+        conflicts = await ledger.conflicts(asked)
+    assert {key: one.key for key, one in conflicts.items()} == {
+        rows[7].key: "zz",
+        EndpointKey("zz"): rows[7].key,
+        EndpointKey("aa"): rows[7].key,
+    }
+
+
 async def test_summary_counts_states_and_groups_errors_by_size(fresh: OpenLedger) -> None:
     """Counts name every state; error groups come largest first with one message as example."""
     rows = [endpoint(f"r{number}") for number in range(6)]

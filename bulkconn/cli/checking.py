@@ -1,0 +1,131 @@
+"""The first pass of `plan` and `run`: every row is read, validated and compared with the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from bulkconn.core.diagnostics import Diagnostic, Severity
+from bulkconn.core.errors import ExitCode
+from bulkconn.core.outcome import Scope
+from bulkconn.core.report import Report, Stop, ThisRun
+from bulkconn.core.validation import Validator
+from bulkconn.engine.survey import Survey, survey_batch
+from bulkconn.inventory.check import InventoryCheck
+from bulkconn.inventory.inventory import Inventory
+from bulkconn.report.words import plural
+from bulkconn.secretrefs.resolver import References
+from bulkconn.sources import ALL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
+
+    from bulkconn.cli.given import Given
+    from bulkconn.core.endpoint import Endpoint
+    from bulkconn.core.names import EndpointKey
+    from bulkconn.core.protocols import Ledger
+    from bulkconn.core.record import NameConflict
+
+#: Endpoints compared with the ledger between two looks at signals.
+_BATCH: Final = 500
+
+
+@dataclass(slots=True)
+class Checked:
+    """What the first pass found, and the endpoints for the second."""
+
+    check: InventoryCheck
+    inventory: Inventory
+    references: References
+    survey: Survey = field(default_factory=Survey)
+    conflicts: list[Diagnostic] = field(default_factory=list)
+    taken: set[EndpointKey] = field(default_factory=set)
+
+    @property
+    def diagnostics(self) -> list[Diagnostic]:
+        """All that is kept of what is wrong, conflicts with the ledger last."""
+        return [*self.check.diagnostics, *self.conflicts]
+
+    @property
+    def errors(self) -> int:
+        """How many errors there are, shown or not."""
+        return self.check.errors + len(self.conflicts)
+
+    def may_go_on(self, *, skip_invalid: bool) -> bool:
+        """Tell whether what is wrong lets a run begin. A file that is cut short never does."""
+        return not self.errors or (skip_invalid and self.check.is_whole)
+
+    def endpoints(self) -> Iterator[Endpoint]:
+        """Read again, and give the valid endpoints."""
+        for endpoint in self.check.second_pass():
+            if endpoint.key not in self.taken:
+                yield endpoint
+
+    def refusal(self, *, ledger: str | None, skip_invalid: bool, duration_s: float) -> Report:
+        """Give the report of a command that does not begin because of the inventory."""
+        files = plural(len(self.inventory.names), "inventory file")
+        fix = "correct what is listed, then run the same command"
+        if not self.check.is_whole:
+            fix = "mend the file that cannot be read to its end, then run the same command"
+        elif not skip_invalid:
+            fix += "; or go on without these rows with --skip-invalid"
+        return Report(
+            run_id=None,
+            ledger=ledger,
+            counts=self.survey.tally.counts,
+            this_run=ThisRun(),
+            duration_s=duration_s,
+            exit_code=ExitCode.INVENTORY_INVALID,
+            diagnostics=self.diagnostics,
+            stopped=Stop(f"{plural(self.errors, 'error')} in {files}; nothing was sent", Scope.RUN, fix),
+        )
+
+
+@contextmanager
+def opened(given: Given, paths: Sequence[str], stdin: BinaryIO) -> Iterator[Checked]:
+    """Open inventories for both passes.
+
+    Raises:
+        UsageError: one cannot be opened.
+    """
+    references = References()
+    validator = Validator(ALL, defaults=given.row_defaults, schemes=references.schemes)
+    with Inventory.open(paths, stdin=stdin, encoding=given.text("encoding")) as inventory:
+        check = InventoryCheck(inventory, validator, reference_exists=references.exists)
+        yield Checked(check, inventory, references)
+
+
+async def take_stock(checked: Checked, ledger: Ledger, *, retry_failed: bool) -> None:
+    """Make the first pass: afterwards `checked` has all counts and diagnostics.
+
+    Cancel: safe, nothing was written.
+    """
+    for endpoints in checked.check.first_pass():
+        for start in range(0, len(endpoints), _BATCH):
+            found = await survey_batch(
+                checked.survey, ledger, endpoints[start : start + _BATCH], retry_failed=retry_failed
+            )
+            for endpoint, conflict in found:
+                checked.conflicts.append(_conflict(endpoint, conflict))
+                checked.taken.add(endpoint.key)
+            # Reading is not awaited, so this is where a signal is heard.
+            await asyncio.sleep(0)
+    checked.survey.tally.add("invalid", checked.check.invalid + len(checked.conflicts))
+
+
+def _conflict(endpoint: Endpoint, conflict: NameConflict) -> Diagnostic:
+    state = conflict.state.value.replace("_", " ")
+    return Diagnostic(
+        Severity.ERROR,
+        endpoint.file,
+        f"the ledger has this name already under another key: {conflict.key} "
+        f"({conflict.inventory_file}:{conflict.inventory_row}, {state})",
+        "give the row that key in a `key` column if it is the same database, or rename it; then run the "
+        "same command",
+        row=endpoint.row,
+        column="name",
+        found=endpoint.name,
+    )

@@ -1,0 +1,148 @@
+"""The commands as `--help` shows them: arguments, options and words. What they do is imported later."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from bulkconn.cli import options
+from bulkconn.cli.numbers import Number
+
+_RUN: Final = (options.target, options.rows, options.pace, options.patience, options.policy)
+_SECONDS: Final = Number(at_least=0, example="0.05")
+_STATES: Final = ("pending", "in_doubt", "created", "adopted", "failed", "held")
+
+
+@options.command("plan", body="bulkconn.cli.foresight:plan", epilog=options.CREDENTIALS)
+@options.inventories
+@options.group_of([options.ledger, options.offline, *_RUN, options.output, options.logs])
+def plan() -> None:
+    """Read and validate the inventories, compare them with the ledger, and say what a run would do.
+
+    Given credentials it also looks whether names exist already in the sandboxes. Nothing is sent, and
+    no ledger is made. `-` reads standard input.
+    """
+
+
+@options.command("run", body="bulkconn.cli.onboarding:run", epilog=options.CREDENTIALS)
+@options.inventories
+@options.group_of([options.ledger, *_RUN, options.yes, options.output, options.logs])
+def run() -> None:
+    """Create every base connection of the inventories; the same command again resumes.
+
+    Nothing is sent unless all rows are valid (or --skip-invalid). A row that was created is never
+    sent again; what is in doubt is looked up first. `-` reads standard input.
+    """
+
+
+@options.command("settle", body="bulkconn.cli.settling:settle", epilog=options.CREDENTIALS)
+@options.group_of(
+    [options.ledger, options.target, options.pace, options.patience, options.output, options.logs]
+)
+def settle() -> None:
+    """Look up every row in doubt, and every name that may still get a late twin. Nothing is sent."""
+
+
+@options.command("status", body="bulkconn.cli.standing:status")
+@options.group_of([options.ledger, options.output, options.logs])
+def status() -> None:
+    """Count the ledger's rows per state, group their errors, and tell since when the oldest is in doubt."""
+
+
+@options.command("export", body="bulkconn.cli.exporting:export")
+@options.ledger
+@click.option(
+    "--state", multiple=True, type=click.Choice(_STATES), help="Only rows in this state; may be repeated."
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["csv", "jsonl", "json"], case_sensitive=False),
+    help="Left out: what the name of the output file says, else csv.",
+)
+@click.option("-o", "out", metavar="FILE", help="Where to write; left out or -: stdout.")
+@options.logs
+def export() -> None:
+    """Write the ledger's rows: ids, etags, states, errors, and the inventory's own columns.
+
+    Failed rows as CSV are an inventory again: fill in the secret columns and run it with --retry-failed.
+    """
+
+
+@options.command("sources", body="bulkconn.cli.listing:sources")
+@click.argument("name", required=False)
+@options.output
+def sources() -> None:
+    """List every source; with NAME (a slug or alias) its auth specs, columns and an example."""
+
+
+@options.command("template", body="bulkconn.cli.listing:template")
+@click.argument("source", nargs=-1, required=True)
+@click.option(
+    "--platform-cloud",
+    envvar="BULKCONN_PLATFORM_CLOUD",
+    show_envvar=True,
+    type=click.Choice(["azure", "aws"], case_sensitive=False),
+    help="Where Experience Platform runs. Left out: both.",
+)
+@click.option("--auth", metavar="AUTH", help="One auth of `bulkconn sources NAME`. Left out: all of them.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["csv", "json", "jsonl"], case_sensitive=False),
+    default="csv",
+    show_default=True,
+    help="How it is written.",
+)
+def template() -> None:
+    """Print an inventory with one example row for each auth spec of the SOURCEs.
+
+    It is valid as it stands, once the environment variables are set that it names for passwords.
+    """
+
+
+@options.command("emulator", body="bulkconn.cli.emulating:emulator")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Interface to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: a free one.")
+@click.option("--rate-limit", type=Number(at_least=1, whole=True, example="20"), help="Requests per second.")
+@click.option("--latency", type=_SECONDS, default=0, show_default=True, help="Seconds of every request.")
+@click.option("--jitter", type=_SECONDS, default=0, show_default=True, help="Up to as many seconds more.")
+@click.option(
+    "--visibility-lag", type=_SECONDS, default=0, show_default=True, help="Seconds before a listing shows it."
+)
+@click.option(
+    "--token-lifetime", type=Number(above=0, example="600"), default=86399, show_default=True, help="Seconds."
+)
+@click.option(
+    "--fault",
+    multiple=True,
+    metavar="NAME:PROBABILITY[:SECONDS]",
+    help="A fault of the menu, e.g. reset_after_create:0.05; may be repeated. `--fault help` lists them.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the dice for faults and jitter.")
+def emulator() -> None:
+    """Run a local Flow Service for rehearsal and tests, until Ctrl-C.
+
+    It is not Adobe's service; nothing leaves this machine, and it forgets all when it stops.
+    """
+
+
+@options.command("demo", body="bulkconn.cli.rehearsal:demo")
+@click.option("--faults", is_flag=True, help="Let the emulator reset connections, lose answers, throttle.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the faults.")
+@click.option("--rate", type=Number(above=0, example="50"), default=50, show_default=True, help="Per second.")
+@click.option(
+    "--concurrency",
+    type=Number(at_least=1, at_most=1000, whole=True, example="20"),
+    default=20,
+    show_default=True,
+    help="Requests open at once.",
+)
+@click.option("--ledger", metavar="PATH", help="Left out: in a new temporary folder, which is kept.")
+@options.logs_of(level="warning")
+def demo() -> None:
+    """Create 60 base connections on an emulator, show the ledger, and run again: nothing is sent.
+
+    Nothing leaves this machine, and no credentials are needed.
+    """

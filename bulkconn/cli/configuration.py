@@ -1,0 +1,90 @@
+"""`.env` and `bulkconn.toml` of the current directory, which stand behind flags and environment.
+
+flag > environment > `.env` > `bulkconn.toml` > `--adobe-config` (for the keys that it has) > default.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from bulkconn.core.errors import UsageError
+
+_TOML: Final = "bulkconn.toml"
+_DOTENV: Final = ".env"
+
+#: Flags that `bulkconn.toml` may set for every command that has them, and `scopes`, which has no flag.
+KEYS: Final = (
+    *("ledger", "output", "log_format", "log_level"),
+    *("base_url", "ims_url", "client_id", "org_id", "adobe_config", "insecure_http", "timeout"),
+    *("sandbox", "platform_cloud", "encoding", "skip_invalid"),
+    *("rate", "concurrency", "max_attempts", "max_resends", "settle_grace", "max_wait", "drain"),
+    *("on_existing", "marker", "scopes"),
+)
+_SECRETS: Final = ("client_secret", "access_token")
+
+
+def load_dotenv() -> None:
+    """Add what `.env` says to the environment, where that says nothing.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    path = Path(_DOTENV)
+    if not path.is_file():
+        return
+    from dotenv import dotenv_values  # noqa: PLC0415 - only where there is such a file
+
+    try:
+        values = dotenv_values(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read", fix="save it as UTF-8 text that you may read") from error
+    for name, value in values.items():
+        if value is not None:
+            os.environ.setdefault(name, value)
+
+
+def read_toml() -> dict[str, Any]:
+    """Give what `bulkconn.toml` says, keys with `_`; empty where there is no such file.
+
+    Raises:
+        UsageError: it is no TOML, has a key that no flag has, or holds a secret.
+    """
+    path = Path(_TOML)
+    if not path.is_file():
+        return {}
+    import tomllib  # noqa: PLC0415 - only where there is such a file
+
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(
+            f"{_TOML} cannot be read: {error.strerror}", fix="check the file's permissions"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        # Not chained: the message may quote a value.
+        raise UsageError(
+            f"{_TOML} is not TOML", fix='write lines such as rate = 20 or org-id = "..."'
+        ) from None
+    return {_checked(key): value for key, value in content.items()}
+
+
+def _checked(key: str) -> str:
+    name = key.replace("-", "_").lower()
+    if name in _SECRETS:
+        raise UsageError(
+            f"{_TOML} holds {key}, and a secret has no place in it",
+            fix=f"delete the line, and set BULKCONN_{name.upper()} in the environment or in {_DOTENV}",
+        )
+    if name not in KEYS:
+        from bulkconn.core.suggest import nearest  # noqa: PLC0415 - only for mistakes
+
+        guess = nearest(name, KEYS)
+        raise UsageError(
+            f"{_TOML} has a key that no flag has: {key}",
+            fix=f"write {guess.replace('_', '-')}"
+            if guess
+            else "delete the line; keys are named as flags are",
+        )
+    return name

@@ -1,0 +1,72 @@
+"""The body of `export`: the ledger's rows as a file, also while a run holds the ledger."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bulkconn.cli.given import Given
+from bulkconn.cli.wiring import ledger_path
+from bulkconn.core.errors import ExitCode
+from bulkconn.core.lifecycle import State
+from bulkconn.ledger.export import iter_export, read_columns
+from bulkconn.ledger.opening import open_read_only
+from bulkconn.report.export import ExportFormat, format_of, replacing, write_rows
+from bulkconn.sources import find_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bulkconn.ledger.store import SqliteStore
+
+
+def export(params: Mapping[str, Any]) -> int:
+    """Do what `bulkconn export` was asked for, and give the exit code."""
+    given = Given.of(params)
+    out = None if params["out"] in {None, "-"} else str(params["out"])
+    format_ = ExportFormat(params["format_"]) if params["format_"] else format_of(out)
+    states = [State(name) for name in params["state"]]
+    if State.IN_DOUBT in states:
+        # A row on its way that nobody waits for is in doubt too; `status` counts it so.
+        states.append(State.SENDING)
+    with closing(open_read_only(ledger_path(given))) as store, store.snapshot():
+        columns = _columns(store, states, format_)
+        rows = (row.as_mapping() for row in iter_export(store, states))
+        if out is None:
+            sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
+            write_rows(rows, columns, format_, sys.stdout)
+            return int(ExitCode.OK)
+        with replacing(Path(out)) as file:
+            count = write_rows(rows, columns, format_, file)
+    click.echo(f"{count:,} {'row' if count == 1 else 'rows'} written to {out}", err=True)
+    return int(ExitCode.OK)
+
+
+def _columns(store: SqliteStore, states: list[State], format_: ExportFormat) -> tuple[str, ...]:
+    """Give the header of a CSV: all columns of any row, then the secret ones that somebody must fill in."""
+    if format_ is not ExportFormat.CSV:
+        return ()
+    secrets: dict[str, None] = {}
+    kinds: set[tuple[object, ...]] = set()
+    for row in iter_export(store, states):
+        named = row.as_mapping()
+        kind = (named["source"], named["platform_cloud"], named["auth"], "server" in row.cells)
+        if kind not in kinds:
+            kinds.add(kind)
+            secrets.update(dict.fromkeys(_secret_columns(*kind)))
+    return tuple(dict.fromkeys((*read_columns(store, states), *secrets)))
+
+
+def _secret_columns(source: object, cloud: object, auth: object, has_parts: object) -> Iterator[str]:
+    found = find_source(str(source))
+    for spec in found.auths if found else ():
+        if (spec.platform_cloud.value, spec.auth) != (cloud, auth):
+            continue
+        if spec.string_parts and has_parts:
+            yield from (part.column for part in spec.string_parts if part.secret)
+        else:
+            yield from (parameter.name for parameter in spec.parameters if parameter.secret)

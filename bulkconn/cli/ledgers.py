@@ -1,0 +1,48 @@
+"""Ledgers for commands that only look: read-only, or none at all yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from bulkconn.ledger import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bulkconn.core.names import ConnectionId, EndpointKey
+    from bulkconn.core.protocols import Ledger
+    from bulkconn.core.record import LedgerRecord, NameConflict, RowStanding
+    from bulkconn.ledger.store import SqliteStore
+
+
+class LedgerView:
+    """What a survey and a look at existing names ask of a ledger, from a store that nobody writes to.
+
+    Without a store it is the ledger that is not there yet. Answers come at once: nothing is awaited.
+    """
+
+    def __init__(self, store: SqliteStore | None = None) -> None:
+        self._store = store
+
+    def as_ledger(self) -> Ledger:
+        """Give it where a whole ledger is taken but only these four questions are asked."""
+        return cast("Ledger", self)
+
+    async def records(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, LedgerRecord]:
+        """Look rows up by key."""
+        return {} if self._store is None else self._store.read(lambda db: queries.read_records(db, keys))
+
+    async def standings(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, RowStanding]:
+        """Look up only what tells finished rows from others."""
+        return {} if self._store is None else self._store.read(lambda db: queries.read_standings(db, keys))
+
+    async def conflicts(
+        self, names: Sequence[tuple[EndpointKey, str, str, str]]
+    ) -> dict[EndpointKey, NameConflict]:
+        """Say which other key has a row's name already."""
+        return {} if self._store is None else self._store.read(lambda db: queries.read_conflicts(db, names))
+
+    async def holders(self, ids: Iterable[ConnectionId]) -> dict[ConnectionId, EndpointKey]:
+        """Say which rows hold these connection ids."""
+        wanted = tuple(ids)
+        return {} if self._store is None else self._store.read(lambda db: queries.read_holders(db, wanted))

@@ -1,0 +1,140 @@
+"""The look of `plan` at names that exist already: the same lookups as a run makes, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from bulkconn.cli.wiring import new_run_id, open_service
+from bulkconn.core.adoption import shows_same_database
+from bulkconn.core.diagnostics import Diagnostic, Severity
+from bulkconn.core.plan import Action, HoldExisting, OnExisting, decide_existing, plan_action
+from bulkconn.engine.existing import ExistingNames
+from bulkconn.engine.lookup import Looker
+from bulkconn.engine.run import Engine
+from bulkconn.report.words import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bulkconn.cli.checking import Checked
+    from bulkconn.cli.given import Credentials, Given
+    from bulkconn.cli.ledgers import LedgerView
+    from bulkconn.cli.signals import Interrupts
+    from bulkconn.core.endpoint import Endpoint
+    from bulkconn.core.report import Stop
+    from bulkconn.engine.context import World
+
+#: Rows whose ledger records are read at a time.
+_BATCH: Final = 200
+
+
+@dataclass(slots=True)
+class NamesFound:
+    """What the look found: a line for the reader, rows that a run would hold, and why it ended early."""
+
+    note: str
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    looked: int = 0
+    existing: int = 0
+    lookups: int = 0
+    stopped: Stop | None = None
+
+
+async def look_at_names(
+    given: Given,
+    credentials: Credentials,
+    known: tuple[Checked, LedgerView],
+    world: World,
+    interrupts: Interrupts,
+) -> NamesFound:
+    """Look up, at the pace of a run, which rows that would be sent have names that exist already."""
+    checked, view = known
+    found = NamesFound("")
+    async with open_service(given, credentials, world.clock) as service:
+        engine = Engine(
+            new_run_id(world.clock.now()),
+            given.run_settings,
+            # Looking never writes, so the view is all of a ledger that is asked for.
+            ledger=view.as_ledger(),
+            service=service,
+            secrets=checked.references,
+            world=world,
+        )
+        interrupts.on_first = engine.interrupt
+        existing = ExistingNames(engine.run, Looker(engine.run), checked.survey.to_send)
+        gate = asyncio.create_task(engine.run.gate.serve())
+        try:
+            await _look(engine, existing, checked, found)
+        finally:
+            await existing.close()
+            gate.cancel()
+            await asyncio.gather(gate, return_exceptions=True)
+    found.lookups = engine.run.this_run.lookups
+    found.stopped = engine.stops.reported
+    found.note = _note(found)
+    if interrupts.exit_code is not None:
+        raise asyncio.CancelledError
+    return found
+
+
+async def _look(engine: Engine, existing: ExistingNames, checked: Checked, found: NamesFound) -> None:
+    batch: list[Endpoint] = []
+    for endpoint in checked.endpoints():
+        batch.append(endpoint)
+        if len(batch) >= _BATCH:
+            await _look_at_batch(engine, existing, batch, found)
+            batch.clear()
+    await _look_at_batch(engine, existing, batch, found)
+
+
+async def _look_at_batch(
+    engine: Engine, existing: ExistingNames, batch: Sequence[Endpoint], found: NamesFound
+) -> None:
+    run = engine.run
+    records = await run.ledger.records([endpoint.key for endpoint in batch])
+    for endpoint in batch:
+        record = records.get(endpoint.key)
+        planned = plan_action(endpoint, record, retry_failed=run.settings.retry_failed)
+        if planned.action is not Action.CREATE or (record is not None and record.attempts):
+            continue
+        if engine.stops.is_stopping:
+            return
+        items = await existing.like_named(endpoint)
+        if items is None:
+            continue
+        found.looked += 1
+        if not items:
+            continue
+        found.existing += 1
+        decision = decide_existing(
+            endpoint,
+            items,
+            policy=run.settings.on_existing,
+            holders=await run.ledger.holders([item.connection_id for item in items]),
+            is_same_database=lambda ours, item: shows_same_database(ours, item.visible),
+        )
+        if isinstance(decision, HoldExisting):
+            found.diagnostics.append(_held(endpoint, decision, run.settings.on_existing))
+
+
+def _held(endpoint: Endpoint, decision: HoldExisting, policy: OnExisting) -> Diagnostic:
+    other = "adopt or create" if policy is OnExisting.HOLD else "create"
+    return Diagnostic(
+        Severity.WARNING,
+        endpoint.file,
+        f"a run would hold this row: {decision.reason}",
+        f"compare with the ids found; rename the row, or run with --on-existing {other}",
+        row=endpoint.row,
+        column="name",
+        found=f"{endpoint.name} ({', '.join(item.connection_id for item in decision.items)})",
+    )
+
+
+def _note(found: NamesFound) -> str:
+    looked = f"names in the sandboxes: {plural(found.looked, 'row')} looked at, "
+    if not found.existing:
+        return f"{looked}none exists already"
+    held = len(found.diagnostics)
+    return f"{looked}{found.existing:,} exist already, {held:,} would be held"

@@ -1,0 +1,137 @@
+"""The body of `run`: everything is checked first, then every row is created, exactly once."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bulkconn.cli.checking import opened, take_stock
+from bulkconn.cli.given import Given
+from bulkconn.cli.ledgers import LedgerView
+from bulkconn.cli.logs import configure_logs
+from bulkconn.cli.progress import showing
+from bulkconn.cli.reporting import as_interrupted, emit_run, note_warnings
+from bulkconn.cli.signals import listening
+from bulkconn.cli.wiring import (
+    ledger_path,
+    make_world,
+    new_run_id,
+    open_ledger,
+    open_service,
+    run_async,
+    shown_path,
+    target_of,
+)
+from bulkconn.core.errors import UsageError
+from bulkconn.engine.run import Engine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from bulkconn.cli.checking import Checked
+    from bulkconn.cli.signals import Interrupts
+    from bulkconn.core.report import Report
+    from bulkconn.engine.context import World
+    from bulkconn.engine.run import Service
+    from bulkconn.ledger.sqlite import SqliteLedger
+
+
+def run(params: Mapping[str, Any]) -> int:
+    """Do what `bulkconn run` was asked for, and give the exit code."""
+    given = Given.of(params)
+    world = make_world(configure_logs(given.text("log_format"), given.text("log_level") or "info"))
+    return run_async(lambda: _run(given, params["inventory"], world))
+
+
+async def _run(given: Given, paths: Sequence[str], world: World) -> int:
+
+    with listening() as interrupts:
+        report = await onboard(given, paths, world, interrupts)
+    emit_run(report, given, command="run")
+    return int(report.exit_code)
+
+
+async def onboard(given: Given, paths: Sequence[str], world: World, interrupts: Interrupts) -> Report:
+    """Check the inventories, and create what they ask for.
+
+    Raises:
+        BulkconnError: the command cannot go on; what was sent is in the ledger.
+    """
+    credentials = given.credentials()
+    target = target_of(given, credentials.org_id)
+    path = ledger_path(given, paths)
+    is_new = not path.exists()
+    began_s = world.clock.elapsed_s()
+    with opened(given, paths, sys.stdin.buffer) as checked:
+        async with open_service(given, credentials, world.clock) as service:
+            # An existing ledger is held from the start. A new one is made only when there is work for it.
+            ledger = None if is_new else await open_ledger(path, target, world.clock)
+            try:
+                await take_stock(
+                    checked, ledger or LedgerView().as_ledger(), retry_failed=given.is_on("retry_failed")
+                )
+                duration_s = world.clock.elapsed_s() - began_s
+                if not checked.may_go_on(skip_invalid=given.is_on("skip_invalid")):
+                    shown = None if is_new else shown_path(path)
+                    return checked.refusal(
+                        ledger=shown, skip_invalid=given.is_on("skip_invalid"), duration_s=duration_s
+                    )
+                if is_new:
+                    _confirm_create(given, path)
+                    ledger = await open_ledger(path, target, world.clock)
+                assert ledger is not None  # noqa: S101 - opened above, one way or the other
+                report = await _work(given, checked, (ledger, service), world, interrupts)
+            finally:
+                if ledger is not None:
+                    await ledger.close()
+    return dataclasses.replace(
+        report,
+        ledger=shown_path(path),
+        diagnostics=checked.diagnostics,
+        duration_s=world.clock.elapsed_s() - began_s,
+    )
+
+
+async def _work(
+    given: Given,
+    checked: Checked,
+    held: tuple[SqliteLedger, Service],
+    world: World,
+    interrupts: Interrupts,
+) -> Report:
+
+    checked.inventory.verify_unchanged()
+    note_warnings(checked.diagnostics, given)
+    ledger, service = held
+    run_id = new_run_id(world.clock.now())
+    world = dataclasses.replace(world, log=world.log.bind(run_id=run_id))
+    engine = Engine(
+        run_id, given.run_settings, ledger=ledger, service=service, secrets=checked.references, world=world
+    )
+    interrupts.on_first = engine.interrupt
+    to_send = checked.survey.tally.counts["pending"]
+    world.log.info("run.started", rows=checked.survey.tally.rows, to_send=to_send)
+    async with showing(engine, to_send=to_send, is_live=not given.wants_json):
+        report = await engine.onboard(checked.endpoints, checked.survey)
+    world.log.info("run.ended", exit_code=int(report.exit_code), **report.this_run.as_json())
+    return as_interrupted(report, interrupts.exit_code)
+
+
+def _confirm_create(given: Given, path: Path) -> None:
+    """Ask before `--on-existing create` on a new ledger: it makes doubles of what others created.
+
+    Raises:
+        UsageError: there is nobody to ask, or the answer is no.
+    """
+    if given.text("on_existing") != "create" or given.is_on("yes"):
+        return
+    question = f"the ledger {path.name} is new, so --on-existing create may make doubles of what exists"
+    fix = "add --yes if that is what you want; --on-existing hold shows what exists and sends nothing for it"
+    if not sys.stdin.isatty() or given.wants_json:
+        raise UsageError(question, fix=fix)
+    if not click.confirm(f"{question}. Go on?", err=True):
+        raise UsageError("not confirmed; nothing was sent", fix=fix)

@@ -1,0 +1,239 @@
+"""Every option that more than one command has, in one place: flag, variable, default and words."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from bulkconn.cli.configuration import load_dotenv, read_toml
+from bulkconn.cli.numbers import Number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    _F = TypeVar("_F", bound=Callable[..., Any])
+    Decorator = Callable[[_F], _F]
+
+BASE_URL: Final = "https://platform.adobe.io/data/foundation/flowservice"
+IMS_URL: Final = "https://ims-na1.adobelogin.com"
+
+CREDENTIALS: Final = """\
+Credentials are never on a command line: BULKCONN_ACCESS_TOKEN, or BULKCONN_CLIENT_SECRET with
+BULKCONN_SCOPES, in the environment or in .env; or --adobe-config. Order of precedence: flag, environment,
+.env, bulkconn.toml, --adobe-config.
+"""
+
+
+class ConfiguredCommand(click.Command):
+    """A command whose options also come from `.env` and `bulkconn.toml`; it gets them as one mapping."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 - click's signature
+    ) -> click.Context:
+        """Read the files, then the command line. `--help` works even where a file is broken."""
+        if not {"-h", "--help"}.intersection(args):
+            load_dotenv()
+            extra.setdefault("default_map", {name: _plain(value) for name, value in read_toml().items()})
+        return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        """Import the body and call it with the one mapping of all parameters."""
+        if self.callback is None:
+            return None
+        module, _, name = self.callback().partition(":")
+        body: Callable[[Mapping[str, Any]], int] = getattr(importlib.import_module(module), name)
+        return body(dict(ctx.params))
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever TOML holds
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+def command(
+    name: str, *, body: str, epilog: str | None = None
+) -> Callable[[Callable[[], None]], click.Command]:
+    """Declare a command: the decorated function is only its help text.
+
+    Args:
+        name: What the user types.
+        body: `module:function`, imported when the command runs, given all parameters by name.
+        epilog: What `--help` ends with.
+    """
+
+    def decorate(function: Callable[[], None]) -> click.Command:
+        def where() -> str:
+            return body
+
+        where.__doc__ = function.__doc__
+        # The options were attached to the function that carries the text.
+        where.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        return click.command(name, cls=ConfiguredCommand, epilog=epilog)(where)
+
+    return decorate
+
+
+def group_of(options: Sequence[Decorator[Any]]) -> Decorator[Any]:
+    """Apply options so that `--help` lists them in this order."""
+
+    def decorate(function: Any) -> Any:  # noqa: ANN401 - a function or what click makes of it
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _option(flag: str, variable: str | None, text: str, **more: Any) -> Decorator[Any]:  # noqa: ANN401 - click's own
+    if variable is not None:
+        more |= {"envvar": variable, "show_envvar": True}
+    more.setdefault("show_default", more.get("default") is not None)
+    return click.option(flag, help=text, **more)
+
+
+def _switch(flag: str, variable: str | None, text: str) -> Decorator[Any]:
+    return _option(flag, variable, text, is_flag=True, default=False, show_default=False)
+
+
+inventories: Final = click.argument("inventory", nargs=-1, required=True, metavar="INVENTORY...")
+ledger: Final = _option(
+    "--ledger",
+    "BULKCONN_LEDGER",
+    "The ledger. Left out: <first inventory's stem>.ledger.db in the current directory; for a command "
+    "without inventory the only *.ledger.db there.",
+    metavar="PATH or URL",
+)
+output: Final = _option(
+    "--output",
+    "BULKCONN_OUTPUT",
+    "json prints one JSON value on stdout and nothing else there.",
+    type=click.Choice(["text", "json"], case_sensitive=False),
+    default="text",
+)
+
+
+def logs_of(level: str) -> Decorator[Any]:
+    """Give the two options of logs, with this default level."""
+    return group_of(
+        [
+            _option(
+                "--log-format",
+                "BULKCONN_LOG_FORMAT",
+                "Logs go to stderr. Left out: console on a terminal, json elsewhere.",
+                type=click.Choice(["console", "json"], case_sensitive=False),
+            ),
+            _option(
+                "--log-level",
+                "BULKCONN_LOG_LEVEL",
+                "What is logged.",
+                type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+                default=level,
+            ),
+        ]
+    )
+
+
+logs: Final = logs_of("info")
+target: Final = group_of(
+    [
+        _option("--base-url", "BULKCONN_BASE_URL", "Flow Service.", default=BASE_URL, metavar="URL"),
+        _option(
+            "--ims-url", "BULKCONN_IMS_URL", "The token is at /ims/token/v3 below it.",
+            default=IMS_URL, metavar="URL",
+        ),
+        _option("--client-id", "BULKCONN_CLIENT_ID", "Sent as x-api-key.", metavar="ID"),
+        _option("--org-id", "BULKCONN_ORG_ID", "The organisation, ...@AdobeOrg.", metavar="ID"),
+        _option(
+            "--adobe-config", "BULKCONN_ADOBE_CONFIG",
+            "aepp's configuration file: org_id, client_id, secret, scopes, sandbox-name.", metavar="FILE",
+        ),
+        _switch(
+            "--insecure-http", "BULKCONN_INSECURE_HTTP",
+            "Send credentials unencrypted to another machine; for test set-ups.",
+        ),
+        _option(
+            "--timeout", "BULKCONN_TIMEOUT", "Seconds for one request.",
+            type=Number(above=0, example="60"), default=60, metavar="SECONDS",
+        ),
+    ]
+)  # fmt: skip
+rows: Final = group_of(
+    [
+        _option("--sandbox", "BULKCONN_SANDBOX", "For rows that name none; a row's wins.", metavar="NAME"),
+        _option(
+            "--platform-cloud", "BULKCONN_PLATFORM_CLOUD",
+            "Where Experience Platform runs, for rows that do not say; a row's own wins.",
+            type=click.Choice(["azure", "aws"], case_sensitive=False),
+        ),
+        _option(
+            "--encoding", "BULKCONN_ENCODING",
+            "Of the inventories. Left out: UTF-8, or what a byte order mark says.", metavar="NAME",
+        ),
+        _switch("--skip-invalid", "BULKCONN_SKIP_INVALID", "Go on without invalid rows."),
+    ]
+)  # fmt: skip
+pace: Final = group_of(
+    [
+        _option(
+            "--rate", "BULKCONN_RATE", "Requests per second that are never exceeded.",
+            type=Number(above=0, at_most=100_000, example="10"), default=10, metavar="NUMBER",
+        ),
+        _option(
+            "--concurrency", "BULKCONN_CONCURRENCY", "Requests open at once.",
+            type=Number(at_least=1, at_most=1000, whole=True, example="20"), default=20, metavar="NUMBER",
+        ),
+    ]
+)  # fmt: skip
+patience: Final = group_of(
+    [
+        _option(
+            "--max-attempts", "BULKCONN_MAX_ATTEMPTS",
+            "Per row and run, for requests that were certainly not processed.",
+            type=Number(at_least=1, whole=True, example="5"), default=5, metavar="NUMBER",
+        ),
+        _option(
+            "--max-resends", "BULKCONN_MAX_RESENDS",
+            "Per row, of a POST that may have been processed, after settling found nothing.",
+            type=Number(at_least=0, whole=True, example="2"), default=2, metavar="NUMBER",
+        ),
+        _option(
+            "--settle-grace", "BULKCONN_SETTLE_GRACE",
+            "Seconds that a row in doubt must stay invisible before it may be sent again, or never.",
+            type=Number(at_least=0, never=True, example="120"), default=120, metavar="SECONDS",
+        ),
+        _option(
+            "--max-wait", "BULKCONN_MAX_WAIT",
+            "Seconds without a definitive answer before the run stops; it can be resumed.",
+            type=Number(above=0, example="300"), default=300, metavar="SECONDS",
+        ),
+        _option(
+            "--drain", "BULKCONN_DRAIN", "Seconds for what is in flight after SIGINT or SIGTERM.",
+            type=Number(at_least=0, example="20"), default=20, metavar="SECONDS",
+        ),
+    ]
+)  # fmt: skip
+policy: Final = group_of(
+    [
+        _option(
+            "--on-existing", "BULKCONN_ON_EXISTING",
+            "What becomes of a row that was never sent when its name exists already.",
+            type=click.Choice(["hold", "adopt", "create"], case_sensitive=False), default="hold",
+        ),
+        _switch("--retry-failed", None, "Send rows again that failed before."),
+        _switch(
+            "--marker", "BULKCONN_MARKER",
+            "Append a proof of ownership to each description: [bulkconn:<ledger id>/<key hash>].",
+        ),
+    ]
+)  # fmt: skip
+yes: Final = click.option(
+    "-y", "--yes", is_flag=True, help="Do not ask before --on-existing create on a new ledger."
+)
+offline: Final = _switch(
+    "--offline", "BULKCONN_OFFLINE", "Do not look at the names in the sandboxes; no credentials are needed."
+)

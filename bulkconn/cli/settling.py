@@ -1,0 +1,84 @@
+"""The body of `settle`: looks up what is in doubt, and names that may still get a late twin."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from bulkconn.cli.given import Given
+from bulkconn.cli.logs import configure_logs
+from bulkconn.cli.progress import showing
+from bulkconn.cli.reporting import as_interrupted, emit_run
+from bulkconn.cli.signals import listening
+from bulkconn.cli.wiring import (
+    ledger_path,
+    make_world,
+    new_run_id,
+    open_ledger,
+    open_service,
+    run_async,
+    shown_path,
+    target_of,
+)
+from bulkconn.core.errors import ExitCode, UsageError
+from bulkconn.engine.run import Engine
+from bulkconn.secretrefs.resolver import References
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bulkconn.cli.signals import Interrupts
+    from bulkconn.core.report import Report
+    from bulkconn.engine.context import World
+
+
+def settle(params: Mapping[str, Any]) -> int:
+    """Do what `bulkconn settle` was asked for, and give the exit code."""
+    given = Given.of(params)
+    world = make_world(configure_logs(given.text("log_format"), given.text("log_level") or "info"))
+    return run_async(lambda: _settle(given, world))
+
+
+async def _settle(given: Given, world: World) -> int:
+
+    with listening() as interrupts:
+        report = await look(given, world, interrupts)
+    emit_run(report, given, command="settle")
+    return int(report.exit_code)
+
+
+async def look(given: Given, world: World, interrupts: Interrupts) -> Report:
+    """Settle what can be settled.
+
+    Raises:
+        BulkconnError: there is no such ledger, or it cannot be used.
+    """
+    path = ledger_path(given)
+    if not path.exists():
+        raise UsageError(f"no ledger at {path}", fix="give --ledger the path that `bulkconn run` printed")
+    credentials = given.credentials()
+    target = target_of(given, credentials.org_id)
+    run_id = new_run_id(world.clock.now())
+    world = dataclasses.replace(world, log=world.log.bind(run_id=run_id))
+    async with open_service(given, credentials, world.clock) as service:
+        ledger = await open_ledger(path, target, world.clock)
+        try:
+            engine = Engine(
+                run_id, given.run_settings, ledger=ledger, service=service, secrets=References(), world=world
+            )
+            interrupts.on_first = engine.interrupt
+            async with showing(engine, to_send=0, is_live=not given.wants_json):
+                report = await engine.settle()
+        finally:
+            await ledger.close()
+    report = as_interrupted(report, interrupts.exit_code)
+    return dataclasses.replace(report, ledger=shown_path(path), exit_code=_exit_code(report))
+
+
+def _exit_code(report: Report) -> ExitCode:
+    """Say whether anything is in doubt still; rows that wait for a run do not count here."""
+    if report.exit_code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}:
+        return report.exit_code
+    if report.stopped is not None:
+        return ExitCode.STOPPED
+    return ExitCode.ROWS_UNFINISHED if report.counts.get("in_doubt", 0) else ExitCode.OK

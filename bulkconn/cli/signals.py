@@ -1,0 +1,67 @@
+"""SIGINT and SIGTERM while a command runs: the first asks for an orderly end, the second cuts."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from bulkconn.core.errors import BulkconnError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_EXIT_CODES: Final = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+
+
+class Interrupted(BulkconnError):
+    """A signal ended a command at once: before anything was sent, or because a second one came."""
+
+    def __init__(self, exit_code: ExitCode) -> None:
+        super().__init__(
+            "terminated" if exit_code is ExitCode.TERMINATED else "interrupted",
+            fix="the ledger is whole: the same command goes on where it was",
+        )
+        self.exit_code = exit_code
+
+
+class Interrupts:
+    """Which signals came. `exit_code` is that of the first; None while there was none."""
+
+    def __init__(self) -> None:
+        self.exit_code: ExitCode | None = None
+        #: What an orderly end means at the moment; None: cancel the command.
+        self.on_first: Callable[[], None] | None = None
+        self._task: asyncio.Task[object] | None = asyncio.current_task()
+
+    def came(self, number: signal.Signals) -> None:
+        """Take note of a signal and act."""
+        is_first = self.exit_code is None
+        self.exit_code = self.exit_code or _EXIT_CODES[number]
+        if is_first and self.on_first is not None:
+            self.on_first()
+        elif self._task is not None:
+            self._task.cancel()
+
+
+@contextmanager
+def listening() -> Iterator[Interrupts]:
+    """Hear both signals for the length of the block; enter it in the command's own task.
+
+    Raises:
+        Interrupted: a signal cancelled the block.
+    """
+    interrupts = Interrupts()
+    loop = asyncio.get_running_loop()
+    for number in _EXIT_CODES:
+        loop.add_signal_handler(number, interrupts.came, number)
+    try:
+        yield interrupts
+    except asyncio.CancelledError:
+        if interrupts.exit_code is None:
+            raise
+        raise Interrupted(interrupts.exit_code) from None
+    finally:
+        for number in _EXIT_CODES:
+            loop.remove_signal_handler(number)

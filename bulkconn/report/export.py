@@ -1,0 +1,113 @@
+"""The ledger's rows as CSV, JSONL or JSON. Data must come back as it was: no cell is changed on its way."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import tempfile
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+from bulkconn.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    #: A row by column name; None stands for what is not known.
+    Row = Mapping[str, str | int | None]
+
+
+class ExportFormat(StrEnum):
+    """How an export is written."""
+
+    #: One header row over all columns; empty cells for what a row has not.
+    CSV = "csv"
+    #: One object a line.
+    JSONL = "jsonl"
+    #: One array of objects.
+    JSON = "json"
+
+
+_BY_SUFFIX: Final = {f".{one.value}": one for one in ExportFormat} | {".ndjson": ExportFormat.JSONL}
+
+
+def format_of(path: str | None) -> ExportFormat:
+    """Give the format that a file's name asks for; CSV where it says nothing."""
+    return _BY_SUFFIX.get(Path(path).suffix.lower(), ExportFormat.CSV) if path else ExportFormat.CSV
+
+
+def write_rows(rows: Iterable[Row], columns: Sequence[str], format_: ExportFormat, out: TextIO) -> int:
+    """Write rows and give how many there were. Memory does not grow with them.
+
+    Args:
+        rows: In the order in which they are written.
+        columns: The header of a CSV; JSON objects have their own keys.
+        format_: How to write.
+        out: Opened with `newline=""`: line breaks are written as they are meant.
+    """
+    match format_:
+        case ExportFormat.CSV:
+            return _write_csv(rows, columns, out)
+        case ExportFormat.JSONL:
+            return _write_jsonl(rows, out)
+        case ExportFormat.JSON:
+            return _write_json(rows, out)
+
+
+def _write_csv(rows: Iterable[Row], columns: Sequence[str], out: TextIO) -> int:
+    writer = csv.DictWriter(out, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    count = 0
+    for row in rows:
+        writer.writerow(row)
+        count += 1
+    return count
+
+
+def _write_jsonl(rows: Iterable[Row], out: TextIO) -> int:
+    count = 0
+    for row in rows:
+        out.write(f"{json.dumps(row, ensure_ascii=False)}\n")
+        count += 1
+    return count
+
+
+def _write_json(rows: Iterable[Row], out: TextIO) -> int:
+    count = 0
+    for row in rows:
+        out.write(f"{',' if count else '['}\n{json.dumps(row, ensure_ascii=False)}")
+        count += 1
+    out.write("\n]\n" if count else "[]\n")
+    return count
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """Open a file that takes the place of `path` when the block ends well; else `path` stays as it was.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        with open(handle, "w", encoding="utf-8", newline="") as out:  # noqa: PTH123 - a descriptor, no path
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        Path(draft).replace(path)
+    except OSError as error:
+        Path(draft).unlink(missing_ok=True)
+        raise _unwritable(path, error) from error
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot write {path}: {error.strerror}", fix="give -o a path that may be written")

@@ -70,8 +70,11 @@ def identity(header: str) -> str:
     lower = header.strip().lower()
     if lower.startswith(CARRIED):
         return lower
-    lower = lower.removeprefix(NESTED)
-    return _COMMON_BY_SPELLING.get(lower, lower).replace("_", "")
+    plain = lower.removeprefix(NESTED)
+    if plain != lower and plain in _COMMON_BY_SPELLING:
+        # A nested name can only be a parameter, so it never means a common column.
+        return lower
+    return _COMMON_BY_SPELLING.get(plain, plain).replace("_", "")
 
 
 def twice_given(headers: Iterable[str]) -> list[tuple[str, str]]:

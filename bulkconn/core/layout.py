@@ -59,7 +59,7 @@ class Layout:
         fields = [Field.of(parameter, header_of(parameter.name)) for parameter in auth.parameters]
         parts = tuple(Field.of(part, header_of(part.column)) for part in auth.string_parts)
         whole = next((field for field in fields if field.kind is ValueKind.CONNECTION_STRING), None)
-        used = {field.header for field in (*fields, *parts)}
+        known = frozenset[str]().union(*(spellings(field.name) for field in (*fields, *parts)))
         has_basic = any(
             other.auth == BASIC and other.platform_cloud is auth.platform_cloud
             for other in choice.source.auths
@@ -70,7 +70,7 @@ class Layout:
             whole=whole,
             parts=parts,
             unknown=tuple(
-                _unknown(header, lower, choice) for header, lower in headings.others if header not in used
+                _unknown(header, lower, choice) for header, lower in headings.others if lower not in known
             ),
             remedy=f"use auth={BASIC}" if has_basic else "give the string whole, or change the value",
         )

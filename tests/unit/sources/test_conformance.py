@@ -1,0 +1,266 @@
+"""What must be true of every source, whichever it is: one test file serves them all."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+import pytest
+
+from bulkconn.core.columns import spellings
+from bulkconn.core.endpoint import BuiltString, Endpoint, InventoryRow
+from bulkconn.core.layout import column_names
+from bulkconn.core.request import build_request, secret_refs, secret_values
+from bulkconn.core.secret import SecretStr
+from bulkconn.core.source import AuthSpec, Parameter, PlatformCloud, Source, StringPart, ValueKind
+from bulkconn.core.validation import Invalid, Validated, Validator
+from bulkconn.sources import ALL, find_source
+
+_SPECS = [
+    pytest.param(source, auth, id=f"{source.slug}-{auth.platform_cloud}-{auth.auth}")
+    for source in ALL
+    for auth in source.auths
+]
+_SECRET = "do-not-show-7351"
+
+
+def _row(source: Source, auth: AuthSpec, **changes: str | None) -> InventoryRow:
+    """Give a complete row: a string that can be built is built, every secret is a literal."""
+    cells: dict[str, str | None] = {
+        "name": "Acme",
+        "source": source.slug,
+        "platform_cloud": auth.platform_cloud,
+        "auth": auth.auth,
+        "sandbox": "dev",
+    }
+    for what in _filled_by(auth):
+        name = what.column if isinstance(what, StringPart) else what.name
+        cells[name] = _SECRET if what.secret else what.example
+    cells |= changes
+    return InventoryRow("a.csv", 2, {name: cell for name, cell in cells.items() if cell})
+
+
+def _filled_by(auth: AuthSpec) -> list[Parameter | StringPart]:
+    parts: list[Parameter | StringPart] = [part for part in auth.string_parts if part.always]
+    return parts + [
+        parameter
+        for parameter in auth.parameters
+        if not (auth.string_parts and parameter.kind is ValueKind.CONNECTION_STRING)
+    ]
+
+
+def _valid(row: InventoryRow) -> Endpoint:
+    result = Validator(ALL).validate(row)
+    assert isinstance(result, Validated), result
+    return result.endpoint
+
+
+def test_names_of_all_sources_are_unique() -> None:
+    """A slug or alias means one source, and slugs are what people can type."""
+    names = [name for source in ALL for name in (source.slug, *source.aliases)]
+    assert len(names) == len(set(names))
+    assert all(name == name.lower() and name.replace("-", "").isalnum() for name in names)
+
+
+@pytest.mark.parametrize("source", ALL, ids=lambda source: source.slug)
+def test_find_source_by_slug_or_alias_in_any_case_finds_it(source: Source) -> None:
+    """Case and blanks around a source's name do not matter."""
+    for name in (source.slug, *source.aliases):
+        assert find_source(f" {name.upper()} ") is source
+
+
+def test_find_source_of_an_unknown_name_gives_none() -> None:
+    """What is not in the list is no source."""
+    assert find_source("clay tablets") is None
+
+
+@pytest.mark.parametrize("source", ALL, ids=lambda source: source.slug)
+def test_source_has_a_spec_id_version_and_title(source: Source) -> None:
+    """The connection spec's id is a UUID as Adobe writes them; the version is always sent."""
+    assert str(uuid.UUID(source.connection_spec_id)) == source.connection_spec_id
+    assert source.connection_spec_version == "1.0"
+    assert source.title
+    assert all(note.endswith(".") for note in source.notes)
+    here = [(auth.platform_cloud, auth.auth) for auth in source.auths]
+    assert len(here) == len(set(here))
+    assert all(auth.spec_name == auth.spec_name.strip() for auth in source.auths)
+
+
+def test_connection_spec_ids_of_all_sources_differ() -> None:
+    """No two sources share a connection spec."""
+    assert len({source.connection_spec_id for source in ALL}) == len(ALL)
+
+
+@pytest.mark.parametrize(("source", "auth"), _SPECS)
+def test_columns_of_an_auth_spec_can_be_told_apart(source: Source, auth: AuthSpec) -> None:
+    """Every auth spec has columns, one of them secret, and no spelling means two of them."""
+    names = list(column_names(auth))
+    assert names
+    assert any(what.secret for what in auth.parameters)
+    spelt = [spelling for name in names for spelling in spellings(name)]
+    assert len(spelt) == len(set(spelt))
+    assert all(parameter.description for parameter in auth.parameters)
+    assert all(part.description for part in auth.string_parts)
+    assert all(what.default in what.allowed for what in auth.parameters if what.default and what.allowed)
+
+
+@pytest.mark.parametrize(("source", "auth"), _SPECS)
+def test_row_of_the_examples_becomes_a_request(source: Source, auth: AuthSpec) -> None:
+    """A row made of the documented examples is valid, and its body has what the auth spec says."""
+    endpoint = _valid(_row(source, auth))
+    body = build_request(endpoint, {}).body()
+    assert body["auth"]["specName"] == auth.spec_name
+    assert body["connectionSpec"] == {"id": source.connection_spec_id, "version": "1.0"}
+    assert set(body["auth"]["params"]) == {what.name for what in auth.parameters}
+    assert all(isinstance(value, str) for value in body["auth"]["params"].values())
+
+
+@pytest.mark.parametrize(("source", "auth"), _SPECS)
+def test_row_without_a_required_column_names_it(source: Source, auth: AuthSpec) -> None:
+    """Each required column that is missing gives a diagnostic that names it."""
+    required = [what for what in _filled_by(auth) if isinstance(what, StringPart) or what.required]
+    assert required
+    for what in required:
+        name = what.column if isinstance(what, StringPart) else what.name
+        result = Validator(ALL).validate(_row(source, auth, **{name: None}))
+        assert isinstance(result, Invalid)
+        assert [(one.column, one.message) for one in result.diagnostics] == [(name, f"{name} is missing")]
+
+
+@pytest.mark.parametrize(("source", "auth"), _SPECS)
+def test_row_without_an_optional_column_is_valid(source: Source, auth: AuthSpec) -> None:
+    """What no page requires may be left out; its default is sent, if it has one."""
+    for what in auth.parameters:
+        if not what.required:
+            body = build_request(_valid(_row(source, auth, **{what.name: None})), {}).body()
+            assert body["auth"]["params"].get(what.name) == what.default
+
+
+@pytest.mark.parametrize(("source", "auth"), _SPECS)
+def test_row_with_every_allowed_value_sends_it_as_given(source: Source, auth: AuthSpec) -> None:
+    """Whatever a page lists is accepted and sent to the letter; a near miss is refused with it."""
+    for what in auth.parameters:
+        for value in what.allowed:
+            endpoint = _valid(_row(source, auth, **{what.name: value}))
+            assert dict(endpoint.params)[what.name] == value
+            result = Validator(ALL).validate(_row(source, auth, **{what.name: value.swapcase()}))
+            assert isinstance(result, Invalid)
+            (one,) = result.diagnostics
+            assert one.found == value.swapcase()
+            assert one.allowed == ", ".join(what.allowed)
+            assert one.fix.startswith("write ")
+
+
+@pytest.mark.parametrize(("source", "auth"), _SPECS)
+def test_secret_of_a_row_is_nowhere_but_in_the_body(source: Source, auth: AuthSpec) -> None:
+    """A literal secret shows in no repr, cell, fingerprint or diagnostic; it is known to the redaction."""
+    row = _row(source, auth)
+    endpoint = _valid(row)
+    request = build_request(endpoint, {})
+    assert _SECRET in str(request.body())
+    assert any(_SECRET in text for text in secret_values(request))
+    for shown in (repr(row), repr(endpoint), repr(request), str(endpoint.cells)):
+        assert _SECRET not in shown
+    other = next(what for what in _filled_by(auth) if what.secret)
+    name = other.column if isinstance(other, StringPart) else other.name
+    assert _valid(_row(source, auth, **{name: "another"})).fingerprint == endpoint.fingerprint
+    wrong = Validator(ALL).validate(
+        _row(source, auth, **{name: f"{_SECRET};\x00", "port": "x", "pasword": _SECRET})
+    )
+    assert isinstance(wrong, Invalid)
+    assert _SECRET not in str(wrong)
+
+
+@pytest.mark.parametrize(("source", "auth"), _SPECS)
+def test_cells_of_a_row_are_an_inventory_again(source: Source, auth: AuthSpec) -> None:
+    """What the ledger keeps, with the secret filled in, gives the same endpoint; references are kept."""
+    row = _row(source, auth, x_team="sales", description="For the ledger")
+    secret = next(what for what in _filled_by(auth) if what.secret)
+    name = secret.column if isinstance(secret, StringPart) else secret.name
+    referring = replace(row, cells={**row.cells, name: "env://DB_PASSWORD"})
+    endpoint = _valid(referring)
+    assert endpoint.cells[name] == "env://DB_PASSWORD"
+    again = _valid(
+        InventoryRow(
+            "a.csv",
+            2,
+            {
+                **endpoint.cells,
+                "key": endpoint.key,
+                "name": endpoint.name,
+                "source": endpoint.source,
+                "platform_cloud": endpoint.platform_cloud,
+                "sandbox": endpoint.sandbox,
+                "auth": endpoint.auth,
+                "state": "failed",
+                "attempts": "1",
+            },
+        )
+    )
+    assert again == endpoint
+    (reference,) = secret_refs(endpoint)
+    request = build_request(endpoint, {reference: SecretStr(_SECRET)})
+    assert request == build_request(_valid(row), {})
+
+
+@pytest.mark.parametrize(("source", "auth"), _SPECS)
+def test_edit_of_a_row_changes_the_fingerprint(source: Source, auth: AuthSpec) -> None:
+    """Whatever is sent and not secret shows in the fingerprint when it is edited."""
+    original = _valid(_row(source, auth)).fingerprint
+    for name in ("name", "sandbox", "server", "database", "username", "description"):
+        assert _valid(_row(source, auth, **{name: "edited"})).fingerprint != original
+
+
+@pytest.mark.parametrize(
+    ("source", "auth"),
+    [
+        pytest.param(source, auth, id=source.slug)
+        for source in ALL
+        for auth in source.auths
+        if auth.string_parts
+    ],
+)
+def test_string_of_a_source_is_built_after_its_pattern(source: Source, auth: AuthSpec) -> None:
+    """The parts stand in the documented order; a whole string of the same text sends the same body."""
+    endpoint = _valid(_row(source, auth))
+    (value,) = dict(endpoint.params).values()
+    assert isinstance(value, BuiltString)
+    assert [key for key, _ in value.parts] == [part.key for part in auth.string_parts if part.always]
+    body = build_request(endpoint, {}).body()
+    whole = body["auth"]["params"]["connectionString"]
+    given = {part.column: None for part in auth.string_parts}
+    assert build_request(_valid(_row(source, auth, **given, connectionString=whole)), {}).body() == body
+
+
+@pytest.mark.parametrize(
+    ("source", "cloud", "auth", "possible"),
+    [
+        ("postgres", "aws", "connection_string", "basic"),
+        ("mysql", "aws", "connection_string", "basic"),
+        ("redshift", "aws", "connection_string", "basic"),
+        ("redshift", "azure", "connection_string", "basic"),
+    ],
+)
+def test_combination_that_is_not_documented_is_refused(
+    source: str, cloud: str, auth: str, possible: str
+) -> None:
+    """Connection strings exist on Azure only, and Redshift has none: the refusal says what is possible."""
+    cells = {"name": "a", "source": source, "platform_cloud": cloud, "auth": auth, "sandbox": "dev"}
+    result = Validator(ALL).validate(InventoryRow("a.csv", 2, cells))
+    assert isinstance(result, Invalid)
+    (one,) = result.diagnostics
+    assert (one.column, one.found, one.allowed) == ("auth", auth, possible)
+    assert "not documented" in one.message or "only, not on" in one.message
+
+
+def test_schema_of_redshift_is_known_on_aws_only() -> None:
+    """On Azure the column is refused and the remedy says where it is known."""
+    redshift = find_source("redshift")
+    assert redshift is not None
+    azure = next(auth for auth in redshift.auths if auth.platform_cloud is PlatformCloud.AZURE)
+    result = Validator(ALL).validate(_row(redshift, azure, schema="public"))
+    assert isinstance(result, Invalid)
+    (one,) = result.diagnostics
+    assert one.column == "schema"
+    assert one.message == "schema is not a column of redshift on azure with auth=basic"
+    assert one.fix.startswith("it is known for redshift on aws with auth=basic only")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from bulkconn.core.text import has_control
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -120,7 +122,7 @@ class Headings:
                 others.append((header, lower.removeprefix(NESTED)))
             elif lower in _COMMON_BY_SPELLING:
                 common.setdefault(_COMMON_BY_SPELLING[lower], header)
-            elif lower.startswith(CARRIED):
+            elif lower.startswith(CARRIED) and not has_control(header.strip()):
                 carried.append(header)
             elif lower not in BOOKKEEPING:
                 others.append((header, lower))

@@ -49,10 +49,6 @@ class HashedBytes(io.BufferedIOBase):
         self.passed += len(chunk)
         return chunk
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Give the next bytes: at most one chunk, as `read1` does."""
-        return self.read1(-1 if size is None else size)
-
     def digest(self) -> bytes:
         """Read to the end and give the SHA-256 of all that there was."""
         while self.read1():

@@ -48,7 +48,8 @@ def check_encoding(encoding: str) -> None:
         UsageError: it does not.
     """
     try:
-        b"".decode(encoding)
+        # Not of nothing: Python decodes no bytes without looking at the name.
+        b"name".decode(encoding, "ignore")
     except (LookupError, ValueError) as error:
         raise UsageError(
             f"--encoding {encoding!r} is not the name of an encoding",

@@ -133,7 +133,8 @@ class _Window:
         self._buffer = ""
         self._at = 0
         self._is_last = False
-        self._lines_gone = 0
+        # Where the buffer begins in the text, both counted from 1.
+        self._line, self._column = 1, 1
 
     def peek(self) -> str:
         """Skip blanks and give the next character, which stays; empty at the end of the text."""
@@ -180,9 +181,7 @@ class _Window:
         Raises:
             Unreadable: always.
         """
-        before = self._buffer[: self._at]
-        line = self._lines_gone + before.count("\n") + 1
-        column = self._at - before.rfind("\n")
+        line, column = self._position()
         raise Unreadable(
             fault(
                 self.file,
@@ -193,13 +192,20 @@ class _Window:
             )
         )
 
+    def _position(self) -> tuple[int, int]:
+        """Give line and column of the place that is being read, counted from 1."""
+        ends = self._buffer.count("\n", 0, self._at)
+        if not ends:
+            return self._line, self._column + self._at
+        return self._line + ends, self._at - self._buffer.rfind("\n", 0, self._at)
+
     def _is_certain(self, error: JSONDecodeError) -> bool:
         """Say whether an error would stay one if the window were longer."""
         return "Unterminated" not in error.msg and error.pos < len(self._buffer) - _EDGE
 
     def _fill(self) -> None:
         rest = self._buffer[self._at :]
-        self._lines_gone += self._buffer.count("\n", 0, self._at)
+        self._line, self._column = self._position()
         # Reading as much as is left doubles the window, so a large element is not decoded over and over.
         more = self._text.read(max(_WINDOW, len(rest)))
         self._is_last = not more

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.columns import NESTED
@@ -29,12 +30,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object] | Twice:
     cells = dict(pairs)
     if len(cells) == len(pairs):
         return cells
-    seen: set[str] = set()
-    for key, _ in pairs:
-        if key in seen:
-            return Twice(key)
-        seen.add(key)
-    raise AssertionError("fewer keys than pairs, and none twice")
+    return Twice(Counter(key for key, _ in pairs).most_common(1)[0][0])
 
 
 def _constant(name: str) -> object:

@@ -48,13 +48,11 @@ def template(
             fix="`bulkconn sources NAME` lists what is",
         )
     rows = [_row(source, spec) for source, spec in chosen]
-    match format:
-        case InventoryFormat.CSV:
-            return _csv(rows, chosen)
-        case InventoryFormat.JSON:
-            return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
-        case InventoryFormat.JSONL:
-            return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if format is InventoryFormat.CSV:
+        return _csv(rows, chosen)
+    if format is InventoryFormat.JSON:
+        return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def _row(source: Source, spec: AuthSpec) -> dict[str, str]:

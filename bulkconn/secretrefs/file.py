@@ -30,10 +30,10 @@ class FileStore:
                 than 1 MiB, or no UTF-8.
         """
         try:
-            # Without O_NONBLOCK a pipe would be waited for before it could be seen to be one.
-            descriptor = os.open(_path(reference), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
-                _check(reference, os.fstat(descriptor))
+            path = _path(reference)
+            # Looked at before it is opened: opening a pipe would wait for its other end.
+            _check(reference, path.stat())
+            with path.open("rb") as file:
                 content = file.read(LIMIT_BYTES + 1)
         except (OSError, ValueError) as error:
             raise _unavailable(reference, error) from error

@@ -52,11 +52,16 @@ def test_twice_given_of_different_headers_gives_nothing() -> None:
 
 def test_headings_of_a_header_row_are_sorted_by_what_they_are() -> None:
     """Common columns are found in any case, bookkeeping is dropped, the rest waits for its source."""
-    headers = ("NAME", "cloud", "x_Team", "SSL_Mode", "params.Name", "state", "connection_id", "")
+    headers = ("NAME", "cloud", "x_Team", "SSL_Mode", "params.Name", "state", "connection_id", "", "x_\ud800")
     headings = Headings.of(headers)
     assert headings.common == {"name": "NAME", "platform_cloud": "cloud"}
     assert headings.carried == ("x_Team",)
-    assert headings.others == (("SSL_Mode", "ssl_mode"), ("params.Name", "name"), ("", ""))
+    assert headings.others == (
+        ("SSL_Mode", "ssl_mode"),
+        ("params.Name", "name"),
+        ("", ""),
+        ("x_\ud800", "x_\ud800"),
+    )
     assert headings.twice == ()
 
 

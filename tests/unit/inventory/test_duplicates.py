@@ -1,0 +1,110 @@
+"""Rows that repeat another row's key or name, found exactly and without filling the memory."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkconn.core.endpoint import Endpoint
+from bulkconn.core.errors import UsageError
+from bulkconn.core.names import EndpointKey, default_key
+from bulkconn.core.source import PlatformCloud
+from bulkconn.inventory.duplicates import Duplicates, Earlier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_HASHES = {"as it is": hash, "all alike": lambda _: 7, "two kinds": lambda text: len(text) % 2}
+
+
+def _endpoint(
+    row: int, name: str, *, key: str | None = None, sandbox: str = "dev", spec: str = "s"
+) -> Endpoint:
+    return Endpoint(
+        key=EndpointKey(key) if key else default_key(sandbox, "mysql", name),
+        name=name,
+        source="mysql",
+        platform_cloud=PlatformCloud.AZURE,
+        sandbox=sandbox,
+        auth="basic",
+        auth_spec_name="Basic",
+        connection_spec_id=spec,
+        connection_spec_version="1.0",
+        description=None,
+        params=(),
+        cells={},
+        fingerprint="",
+        file="a.csv",
+        row=row,
+    )
+
+
+@pytest.mark.parametrize("hashed", _HASHES.values(), ids=_HASHES)
+def test_find_of_rows_that_repeat_names_the_first_one(hashed: Callable[[str], int]) -> None:
+    """A name is compared loosely, in one sandbox and spec; a key to the letter, whoever gave it."""
+    batches = [
+        [_endpoint(2, "Sales"), _endpoint(3, "sales "), _endpoint(4, "Sales", sandbox="prod")],
+        [_endpoint(5, "Sales", spec="other"), _endpoint(6, "Stock"), _endpoint(7, "STOCK")],
+        [_endpoint(8, "Orders", key="k"), _endpoint(9, "Other", key="dev/mysql/Stock")],
+        [_endpoint(10, "More", key="K"), _endpoint(11, "Last", key="k"), _endpoint(12, "orders", key="k")],
+        [],
+    ]
+    with Duplicates(hashed) as duplicates:
+        found = [duplicates.find(batch) for batch in batches]
+    assert found == [
+        {1: (Earlier(is_key=False, file="a.csv", row=2),)},
+        {2: (Earlier(is_key=False, file="a.csv", row=6),)},
+        {1: (Earlier(is_key=True, file="a.csv", row=6),)},
+        {
+            1: (Earlier(is_key=True, file="a.csv", row=8),),
+            2: (Earlier(is_key=False, file="a.csv", row=8), Earlier(is_key=True, file="a.csv", row=8)),
+        },
+        {},
+    ]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["a", "A", "b", "c/d", "d"]),
+            st.sampled_from([None, None, "k", "dev/mysql/a", "dev/mysql/b"]),
+        )
+    ),
+    st.integers(1, 4),
+    st.sampled_from(list(_HASHES.values())),
+)
+def test_find_of_any_rows_agrees_with_sets(
+    rows: list[tuple[str, str | None]], size: int, hashed: Callable[[str], int]
+) -> None:
+    """A row is found if and only if its key or loose name was there before, however rows are grouped."""
+    endpoints = [_endpoint(number, name, key=key) for number, (name, key) in enumerate(rows)]
+    expected, seen = set(), set[str]()
+    for endpoint in endpoints:
+        claims = {f"key {endpoint.key}", f"name {endpoint.loose_name}"}
+        if claims & seen:
+            expected.add(endpoint.row)
+        seen |= claims
+    found = set()
+    with Duplicates(hashed) as duplicates:
+        for start in range(0, len(endpoints), size):
+            repeats = duplicates.find(endpoints[start : start + size])
+            for index, earlier in repeats.items():
+                assert all(one.row < start + index for one in earlier)
+                found.add(start + index)
+    assert found == expected
+
+
+def test_find_on_a_full_disk_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remedy says where temporary files lie."""
+
+    def full(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(sqlite3, "connect", full)
+    with pytest.raises(UsageError, match="disk is full") as raised:
+        Duplicates()
+    assert "TMPDIR" in raised.value.fix

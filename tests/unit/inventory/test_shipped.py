@@ -1,0 +1,60 @@
+"""The inventories that are shipped are valid, and show what they say they show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bulkconn.core.endpoint import BuiltString
+from bulkconn.core.request import secret_refs
+from bulkconn.core.secret import SecretStr
+from bulkconn.core.validation import Validator
+from bulkconn.inventory.check import InventoryCheck
+from bulkconn.inventory.inventory import Inventory
+from bulkconn.sources import ALL
+
+_FOLDER = Path(__file__).parents[3] / "inventories"
+_FILES = sorted(path for path in _FOLDER.iterdir() if path.suffix != ".md")
+
+
+@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
+def test_shipped_inventory_is_valid_and_described(path: Path) -> None:
+    """No error, no warning, no secret that must exist elsewhere, no password that could be a real one."""
+    check = InventoryCheck(Inventory.open([path]), Validator(ALL))
+    endpoints = [endpoint for batch in check.first_pass() for endpoint in batch]
+    assert check.diagnostics == []
+    assert endpoints
+    for endpoint in endpoints:
+        assert secret_refs(endpoint) == ()
+        secrets = [value for _, value in endpoint.params]
+        for value in secrets:
+            parts = [part for _, part in value.parts] if isinstance(value, BuiltString) else [value]
+            assert all("demo" in part.get_secret_value() for part in parts if isinstance(part, SecretStr))
+    assert f"`{path.name}`" in (_FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def test_shipped_inventories_do_not_repeat_each_other() -> None:
+    """They can be run together, into one ledger."""
+    check = InventoryCheck(Inventory.open(_FILES), Validator(ALL))
+    assert sum(len(batch) for batch in check.first_pass()) == check.rows
+    assert check.diagnostics == []
+
+
+def test_demo_inventory_has_sixty_rows_of_everything() -> None:
+    """All sources, clouds and auths; two sandboxes on each cloud."""
+    check = InventoryCheck(Inventory.open([_FOLDER / "demo.csv"]), Validator(ALL))
+    endpoints = [endpoint for batch in check.first_pass() for endpoint in batch]
+    assert len(endpoints) == check.rows == 60
+    assert Counter(endpoint.source for endpoint in endpoints) == {"postgres": 20, "mysql": 20, "redshift": 20}
+    assert {(endpoint.platform_cloud, endpoint.sandbox) for endpoint in endpoints} == {
+        ("azure", "dev"),
+        ("azure", "prod"),
+        ("aws", "dev-aws"),
+        ("aws", "prod-aws"),
+    }
+    assert {(one.source, one.platform_cloud, one.auth) for one in endpoints} == {
+        (source.slug, auth.platform_cloud, auth.auth) for source in ALL for auth in source.auths
+    }
+    assert all({"x_team", "x_ticket"} <= endpoint.cells.keys() for endpoint in endpoints)

@@ -6,7 +6,7 @@ The codes are those of Adobe's pages "Flow Service errors" and "Sources errors";
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.error_body import ErrorInfo, read_error
@@ -17,16 +17,18 @@ from bulkconn.core.reply import Fault, FaultKind, Reply
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_ANY_STATUS: Final = frozenset(range(100, 1000))
 _REFUSED: Final = frozenset({400, 401, 403, 404, 405, 407, 413, 415, 422})
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One line of the table: which replies it catches, and what they mean."""
+    """One line of the table: which replies it catches, and what they mean.
+
+    `statuses` None catches every status, also those that HTTP does not know (`HTTP/1.1 099`).
+    """
 
     name: str
-    statuses: frozenset[int]
+    statuses: frozenset[int] | None
     kind: OutcomeKind
     scope: Scope = Scope.ROW
     numbers: frozenset[str] | None = None
@@ -38,7 +40,7 @@ class _Rule:
     def catches(self, reply: Reply, error: ErrorInfo) -> bool:
         """Tell whether this line speaks about the reply."""
         return (
-            reply.status in self.statuses
+            (self.statuses is None or reply.status in self.statuses)
             and (self.numbers is None or (error.number or "") in self.numbers)
             and (self.when is None or self.when(reply, error))
         )
@@ -57,7 +59,8 @@ def _names_the_sandbox(_reply: Reply, error: ErrorInfo) -> bool:
 
 
 def _has_no_code(_reply: Reply, error: ErrorInfo) -> bool:
-    return error.number is None
+    # A web framework's own 404 says `"error": "Not Found"`: prose, and no code.
+    return error.code is None or " " in error.code
 
 
 def _asks_to_wait(reply: Reply, _error: ErrorInfo) -> bool:
@@ -101,7 +104,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     _Rule("come back later", frozenset({503}), OutcomeKind.IN_DOUBT, when=_asks_to_wait, closes_gate=True,
           lowers_pace=True),
     _Rule("service in trouble", frozenset(range(500, 600)), OutcomeKind.IN_DOUBT, lowers_pace=True),
-    _Rule("unknown", _ANY_STATUS, OutcomeKind.IN_DOUBT),
+    _Rule("unknown", None, OutcomeKind.IN_DOUBT),
 )  # fmt: skip
 
 
@@ -163,13 +166,6 @@ def classify_lookup(answer: Reply | Fault, reason: str) -> Outcome:
         return Outcome(
             OutcomeKind.NOT_SENT, code=outcome.code, message=outcome.message, status=outcome.status
         )
-    if outcome.kind is OutcomeKind.IN_DOUBT and not outcome.stops_run:
-        return Outcome(
-            OutcomeKind.NOT_SENT,
-            code=outcome.code,
-            message=outcome.message,
-            status=outcome.status,
-            closes_gate_s=outcome.closes_gate_s,
-            lowers_pace=outcome.lowers_pace,
-        )
+    if outcome.kind is OutcomeKind.IN_DOUBT:
+        return replace(outcome, kind=OutcomeKind.NOT_SENT)
     return outcome

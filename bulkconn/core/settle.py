@@ -29,7 +29,7 @@ LOOKS_NEEDED: Final = 2
 #: How often a lookup is repeated for a control that does not show, before the row stays in doubt.
 CONTROL_TRIES: Final = 3
 
-_MARKER = re.compile(r"\[bulkconn:([^\]\s]+)\]")
+_MARKER: Final = re.compile(r"\[bulkconn:[^\]\s]+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class Doubt:
     """Whom we look for: the identity as sent, and what tells ours from a stranger's.
 
     `seen_ids` bore the name before our first intent, so they are not ours. `client_id` is what the
-    service would show as `createdClient`; `marker` what our description ends with, if it was asked for.
+    service would show as `createdClient`; `marker` what our description ends with, if it was asked for:
+    the whole `[bulkconn:<ledger id>/<key hash>]`.
     """
 
     key: EndpointKey
@@ -62,48 +63,54 @@ def judge_listing(
 ) -> Findings:
     """Sort the listed connections of a like name into ours and blockers.
 
-    `holders` says which rows hold which ids: one that another row holds is never ours.
+    `holders` says which rows hold which ids: one that another row holds is never ours. Our marker proves
+    what bears it to be ours, and then mere likeness blocks no more. What is equal to the letter still
+    counts beside it: an earlier run may have sent this row without a marker.
     """
     ours: list[ListedConnection] = []
     blockers: list[ListedConnection] = []
+    has_proof = False
     loose = loose_name(doubt.sent_as.name)
     for item in items:
-        marker = _marker_of(item)
-        if marker is not None and marker == doubt.marker:
+        is_proven = doubt.marker is not None and _marker_of(item) == doubt.marker
+        if not is_proven and (loose_name(item.name) != loose or not _may_be_ours(doubt, item)):
+            continue
+        if _is_free(doubt, item, holders) and (is_proven or _is_equal(doubt, item)):
             ours.append(item)
-            continue
-        if item.connection_spec_id not in {None, doubt.sent_as.connection_spec_id}:
-            continue
-        if loose_name(item.name) != loose or item.connection_id in doubt.seen_ids:
-            continue
-        (ours if _is_ours(doubt, item, marker, holders) else blockers).append(item)
-    marked = [item for item in ours if doubt.marker is not None and _marker_of(item) == doubt.marker]
-    if marked:
-        # The marker is proof: what lacks it is somebody else's and blocks nothing.
-        return Findings(tuple(marked))
-    return Findings(tuple(ours), tuple(blockers))
+            has_proof = has_proof or is_proven
+        else:
+            blockers.append(item)
+    return Findings(tuple(ours), () if has_proof else tuple(blockers))
 
 
-def _is_ours(
-    doubt: Doubt,
-    item: ListedConnection,
-    marker: str | None,
-    holders: Mapping[ConnectionId, EndpointKey],
-) -> bool:
+def _may_be_ours(doubt: Doubt, item: ListedConnection) -> bool:
+    return (
+        item.connection_spec_id in {None, doubt.sent_as.connection_spec_id}
+        and item.connection_id not in doubt.seen_ids
+    )
+
+
+def _is_free(doubt: Doubt, item: ListedConnection, holders: Mapping[ConnectionId, EndpointKey]) -> bool:
+    return holders.get(item.connection_id, doubt.key) == doubt.key and item.sandbox in {
+        None,
+        doubt.sent_as.sandbox,
+    }
+
+
+def _is_equal(doubt: Doubt, item: ListedConnection) -> bool:
     sent_as = doubt.sent_as
     return (
-        marker is None
+        _marker_of(item) is None
         and item.name == sent_as.name
         and item.connection_spec_id == sent_as.connection_spec_id
-        and holders.get(item.connection_id, doubt.key) == doubt.key
         and (item.created_client is None or doubt.client_id is None or item.created_client == doubt.client_id)
-        and (item.sandbox is None or item.sandbox == sent_as.sandbox)
     )
 
 
 def _marker_of(item: ListedConnection) -> str | None:
-    found = _MARKER.search(item.description or "")
-    return found.group(1) if found else None
+    """Give the last marker: ours is appended, and a description may have been copied with another in it."""
+    found = _MARKER.findall(item.description or "")
+    return found[-1] if found else None
 
 
 class Control(StrEnum):

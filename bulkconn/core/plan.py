@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from bulkconn.core.lifecycle import State
 from bulkconn.core.names import loose_name
@@ -54,14 +54,16 @@ class PlannedAction:
 def plan_action(endpoint: Endpoint, record: LedgerRecord | None, *, retry_failed: bool) -> PlannedAction:
     """Decide from the ledger alone what a row needs.
 
-    A held row that was never sent is looked at anew: the user may have removed what stood in its way.
+    A held row that can have made no connection (nothing of it was ever in doubt, and it holds no id) is
+    looked at anew: the user may have removed what stood in its way.
     """
     if record is None:
         return PlannedAction(Action.CREATE, State.PENDING)
-    match record.state:
+    state = record.state
+    match state:
         case State.CREATED | State.ADOPTED:
             is_changed = record.fingerprint != endpoint.fingerprint
-            return PlannedAction(Action.SKIP, "changed" if is_changed else record.state)
+            return PlannedAction(Action.SKIP, "changed" if is_changed else state)
         case State.PENDING:
             return PlannedAction(Action.CREATE, State.PENDING)
         case State.SENDING | State.IN_DOUBT:
@@ -71,9 +73,11 @@ def plan_action(endpoint: Endpoint, record: LedgerRecord | None, *, retry_failed
                 return PlannedAction(Action.CREATE, State.PENDING)
             return PlannedAction(Action.SKIP, State.FAILED)
         case State.HELD:
-            if record.attempts == 0:
+            if record.ambiguous == 0 and record.connection_id is None:
                 return PlannedAction(Action.CREATE, State.HELD)
             return PlannedAction(Action.SKIP, State.HELD)
+        case _:
+            assert_never(state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,8 @@ def decide_existing(
         return HoldExisting((item,), "the name that exists is like this one, but not equal to the letter")
     if holders.get(item.connection_id, endpoint.key) != endpoint.key:
         return HoldExisting((item,), f"another row holds this id: {holders[item.connection_id]}")
+    if item.sandbox not in {None, endpoint.sandbox}:
+        return HoldExisting((item,), f"the service shows it in another sandbox: {item.sandbox}")
     if not is_same_database(endpoint, item):
         return HoldExisting((item,), "server, database or username of the existing connection differ")
     return Adopt(item)

@@ -40,7 +40,13 @@ _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "2121": _PERMISSION,
         "2100": f"create the sandbox or correct its name, {_AGAIN}",
         "2101": f"create the sandbox or correct its name, {_AGAIN}",
+        "2000": _TOKEN,
+        "2001": _TOKEN,
+        "2002": _TOKEN,
+        "2114": _TOKEN,
+        "2115": _TOKEN,
         "2105": f"name the sandbox with --sandbox, {_AGAIN}",
+        "2110": f"check --org-id, --client-id and --sandbox, {_AGAIN}",
         "400003": f"give --org-id, {_AGAIN}",
         "403000": f"give --client-id, {_AGAIN}",
         "403003": f"check --client-id, {_AGAIN}",
@@ -53,6 +59,7 @@ _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
 _BY_STATUS: Final[Mapping[int, str]] = MappingProxyType(
     {
         400: _RETRY,
+        401: _TOKEN,
         403: _PERMISSION,
         404: f"check --base-url, {_AGAIN}",
         405: f"check --base-url, {_AGAIN}",
@@ -66,14 +73,17 @@ _BY_STATUS: Final[Mapping[int, str]] = MappingProxyType(
 
 
 def remedy_for(code: str, status: int | None = None) -> str:
-    """Give the one thing to do about an error code; there always is one."""
+    """Give the one thing to do about an error code; there always is one.
+
+    A code may be any text of the service's: `isdecimal`, because `int` cannot read all that `isdigit` takes.
+    """
     number, _, suffix = code.partition("-")
-    if number == "http" and suffix.isdigit():
+    if number == "http" and suffix.isdecimal():
         status = int(suffix)
     known = _REMEDIES.get(code) or _REMEDIES.get(number)
     if known is not None:
         return known
-    if status is None and suffix.isdigit():
+    if status is None and suffix.isdecimal():
         status = int(suffix)
     if status is not None and status in _BY_STATUS:
         return _BY_STATUS[status]

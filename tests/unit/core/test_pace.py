@@ -1,0 +1,226 @@
+"""The arithmetic of pace: spacing, backoff, and a rate that falls at once and climbs slowly."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkconn.core.pace import BACKOFF_CAP_S, FLOOR_PER_S, Pace, backoff_s, spacing
+
+# --- spacing ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rate_per_s", "n", "period_s"),
+    [
+        (0.1, 1, 10.0),
+        (1.0, 1, 1.0),
+        (10.0, 1, 0.1),
+        (11.0, 1, 1 / 11),
+        (19.9, 1, 1 / 19.9),
+        (20.0, 2, 0.1),
+        (25.0, 2, 0.08),
+        (1000.0, 100, 0.1),
+    ],
+    ids=str,
+)
+def test_spacing_of_a_rate_is_a_tenth_of_a_second_of_it(rate_per_s: float, n: int, period_s: float) -> None:
+    """The number is max(1, floor(rate / 10)), the period number / rate seconds."""
+    assert spacing(rate_per_s) == (n, period_s)
+
+
+@given(st.floats(0.01, 10_000))
+def test_spacing_is_whole_and_makes_the_rate(rate_per_s: float) -> None:
+    """A fractional limit would let more through than it says."""
+    n, period_s = spacing(rate_per_s)
+    assert isinstance(n, int)
+    assert n >= 1
+    assert n / period_s == pytest.approx(rate_per_s)
+
+
+# --- backoff ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tries", "most_s"),
+    [(1, 1.0), (2, 2.0), (3, 4.0), (6, 32.0), (7, 60.0), (30, 60.0), (10_000, 60.0)],
+    ids=str,
+)
+def test_backoff_has_full_jitter_up_to_a_doubling_bound(tries: int, most_s: float) -> None:
+    """From nothing up to 1, 2, 4, ... 60 s, as the dice say."""
+    assert backoff_s(tries, 0.0) == 0.0
+    assert backoff_s(tries, 0.5) == most_s / 2
+    assert most_s * 0.99 < backoff_s(tries, math.nextafter(1.0, 0.0)) < most_s
+
+
+@given(
+    st.integers(1, 10**6),
+    st.floats(0.0, 1.0, exclude_max=True),
+    st.none() | st.floats(0.0, 1e6),
+)
+def test_backoff_is_never_shorter_than_the_service_asked(
+    tries: int, dice: float, retry_after_s: float | None
+) -> None:
+    """Retry-After is a floor; without one nothing exceeds the cap."""
+    pause_s = backoff_s(tries, dice, retry_after_s)
+    assert pause_s >= (retry_after_s or 0.0)
+    assert pause_s <= max(BACKOFF_CAP_S, retry_after_s or 0.0)
+
+
+# --- pace -------------------------------------------------------------------------------------------
+
+
+def accept(pace: Pace, *, from_s: float, seconds: float, per_s: float) -> float:
+    """Let the service take requests at an even rate; give the time after the last."""
+    now_s = from_s
+    for step in range(int(seconds * per_s)):
+        now_s = from_s + step / per_s
+        pace.on_accepted(now_s)
+    return now_s
+
+
+def test_pace_starts_at_the_ceiling_and_stays_there() -> None:
+    """Good answers never raise it beyond."""
+    pace = Pace(10.0)
+    assert pace.rate_per_s == 10.0
+    assert not pace.on_accepted(0.0)
+    assert pace.rate_per_s == 10.0
+
+
+def test_pace_after_a_complaint_is_a_little_below_what_was_taken() -> None:
+    """Of 20 allowed and 12 taken in the last second, nearly 12 remain."""
+    pace = Pace(20.0)
+    for number in range(12):
+        pace.on_accepted(100.0 + number / 12)
+    assert pace.on_complaint(100.99, 100.5)
+    assert 12 * 0.9 <= pace.rate_per_s < 12
+
+
+def test_pace_after_a_complaint_counts_the_last_second_only() -> None:
+    """What was taken earlier says nothing about now."""
+    pace = Pace(20.0)
+    for number in range(15):
+        pace.on_accepted(number / 100)
+    for number in range(10):
+        pace.on_accepted(5.0 + number / 100)
+    pace.on_complaint(5.5, 5.0)
+    assert 10 * 0.9 <= pace.rate_per_s < 10
+
+
+def test_pace_loses_something_and_at_most_nine_tenths() -> None:
+    """However much or little was taken, one complaint is neither ignored nor the end."""
+    much, little = Pace(20.0), Pace(20.0)
+    for _ in range(20):
+        much.on_accepted(0.5)
+    much.on_complaint(1.0, 0.9)
+    little.on_complaint(1.0, 0.9)
+    assert 20.0 * 0.9 <= much.rate_per_s < 20.0
+    assert little.rate_per_s == pytest.approx(2.0)
+
+
+def test_pace_is_lowered_once_a_burst() -> None:
+    """Complaints about requests sent before the last lowering are no news."""
+    pace = Pace(20.0)
+    assert pace.on_complaint(10.0, 9.0)
+    lowered = pace.rate_per_s
+    assert [pace.on_complaint(10.5, sent_at_s) for sent_at_s in (8.0, 9.9, 10.0)] == [False] * 3
+    assert pace.rate_per_s == lowered
+    assert pace.on_complaint(10.6, 10.1)
+    assert pace.rate_per_s < lowered
+
+
+@pytest.mark.parametrize(
+    ("ceiling_per_s", "floor_per_s"), [(10.0, FLOOR_PER_S), (0.2, 0.2)], ids=["usual", "ceiling-below-it"]
+)
+def test_pace_never_falls_below_its_floor(ceiling_per_s: float, floor_per_s: float) -> None:
+    """Half a request a second, or the ceiling where that is lower; a new burst is news there too."""
+    pace = Pace(ceiling_per_s)
+    for number in range(50):
+        assert pace.on_complaint(number + 0.5, float(number))
+    assert pace.rate_per_s == floor_per_s
+
+
+def test_pace_climbs_back_to_the_ceiling() -> None:
+    """A fifth a second far below the last complaint."""
+    pace = Pace(10.0)
+    pace.restart_low(0.0)
+    assert pace.rate_per_s == 1.0
+    assert pace.on_accepted(1.0)
+    assert pace.rate_per_s == pytest.approx(1.2)
+    accept(pace, from_s=2.0, seconds=300.0, per_s=2.0)
+    assert pace.rate_per_s == 10.0
+
+
+def test_pace_climbs_slowly_near_the_last_complaint_and_forgets_it_in_a_minute() -> None:
+    """Near the rate that was too fast it gains at most a hundredth a second, a minute later far more."""
+    pace = Pace(20.0)
+    for number in range(20):
+        pace.on_accepted(number / 20)
+    pace.on_complaint(1.0, 0.9)
+    lowered = pace.rate_per_s
+    pace.on_accepted(2.0)
+    near = pace.rate_per_s
+    assert lowered < near <= lowered * 1.01
+    pace.on_accepted(61.5)
+    assert pace.rate_per_s == min(20.0, near * 1.2)
+
+
+def test_pace_gains_no_more_for_a_long_silence() -> None:
+    """Ten silent minutes prove no more than one second."""
+    pace = Pace(100.0)
+    pace.restart_low(0.0)
+    assert pace.rate_per_s == pytest.approx(10.0)
+    pace.on_accepted(600.0)
+    assert pace.rate_per_s == pytest.approx(12.0)
+
+
+def test_pace_at_the_same_instant_does_not_climb() -> None:
+    """The climb is measured in time, not in answers."""
+    pace = Pace(10.0)
+    pace.restart_low(5.0)
+    assert not pace.on_accepted(5.0)
+    assert pace.rate_per_s == 1.0
+
+
+def test_pace_after_an_outage_is_low_but_never_above_the_ceiling() -> None:
+    """A tenth of the ceiling, at least one a second; what was sent before is no news any more."""
+    pace = Pace(0.7)
+    pace.restart_low(10.0)
+    assert pace.rate_per_s == 0.7
+    assert not pace.on_complaint(11.0, 9.0)
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["accepted", "complaint", "restart"]), st.floats(0.0, 5.0), st.floats(0.0, 5.0)
+    ),
+    max_size=60,
+)
+
+
+@given(st.floats(0.05, 1000.0), EVENTS)
+def test_pace_whatever_happens_stays_between_floor_and_ceiling(
+    ceiling_per_s: float, events: list[tuple[str, float, float]]
+) -> None:
+    """Never above the ceiling, never below the floor; only a complaint or a restart lowers it."""
+    pace, now_s = Pace(ceiling_per_s), 0.0
+    for name, pause_s, age_s in events:
+        now_s += pause_s
+        before = pace.rate_per_s
+        if name == "accepted":
+            rose = pace.on_accepted(now_s)
+            assert rose == (pace.rate_per_s > before)
+            assert pace.rate_per_s >= before
+        elif name == "complaint":
+            is_news = pace.on_complaint(now_s, now_s - age_s)
+            assert pace.rate_per_s <= before
+            assert is_news or pace.rate_per_s == before
+            again = pace.rate_per_s
+            assert not pace.on_complaint(now_s, now_s - age_s)
+            assert pace.rate_per_s == again
+        else:
+            pace.restart_low(now_s)
+        assert min(FLOOR_PER_S, ceiling_per_s) <= pace.rate_per_s <= ceiling_per_s

@@ -129,7 +129,9 @@ def emulator() -> None:
 
 
 @options.command("demo", body="bulkconn.cli.rehearsal:demo")
-@click.option("--faults", is_flag=True, help="Let the emulator reset connections, lose answers, throttle.")
+@click.option(
+    "--faults", is_flag=True, help="Let the emulator reset connections, and lose and spoil answers."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the faults.")
 @click.option("--rate", type=Number(above=0, example="50"), default=50, show_default=True, help="Per second.")
 @click.option(

@@ -101,8 +101,8 @@ async def _look_at_names(
         return NamesFound("names in the sandboxes were not looked at (--offline)")
     try:
         credentials = given.credentials()
-    except UsageError:
-        return NamesFound("names in the sandboxes were not looked at (no credentials)")
+    except UsageError as missing:
+        return NamesFound(f"names in the sandboxes were not looked at ({missing})")
     return await look_at_names(given, credentials, (checked, view), world, interrupts)
 
 

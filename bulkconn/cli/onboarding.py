@@ -117,8 +117,9 @@ async def _work(
     world.log.info("run.started", rows=checked.survey.tally.rows, to_send=to_send)
     async with showing(engine, to_send=to_send, is_live=not given.wants_json):
         report = await engine.onboard(checked.endpoints, checked.survey)
+    report = as_interrupted(report, interrupts.exit_code)
     world.log.info("run.ended", exit_code=int(report.exit_code), **report.this_run.as_json())
-    return as_interrupted(report, interrupts.exit_code)
+    return report
 
 
 def _confirm_create(given: Given, path: Path) -> None:

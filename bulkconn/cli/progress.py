@@ -29,6 +29,7 @@ class Moment:
     done: int
     created: int
     failed: int
+    in_flight: int
     in_doubt: int
     held: int
     pace_per_s: float
@@ -55,7 +56,9 @@ def read_moment(engine: Engine, *, to_send: int, elapsed_s: float) -> Moment:
         done=run.tally.rows - counts["pending"] - counts["in_doubt"],
         created=counts["created"] + counts["adopted"],
         failed=counts["failed"],
-        in_doubt=counts["in_doubt"],
+        in_flight=engine.in_flight,
+        # A row on its way counts as in doubt until its answer comes; people would be alarmed.
+        in_doubt=max(0, counts["in_doubt"] - engine.in_flight),
         held=counts["held"],
         pace_per_s=run.gate.pace.rate_per_s,
         ceiling_per_s=run.gate.pace.ceiling_per_s,
@@ -68,25 +71,24 @@ def read_moment(engine: Engine, *, to_send: int, elapsed_s: float) -> Moment:
 
 
 def render_moment(moment: Moment) -> str:
-    """Give one line: what is done, at what pace, and what it waits for."""
+    """Give two lines: what is done; at what pace, and what it waits for."""
     parts = [
         f"{moment.done:,} of {moment.rows:,} done",
         f"{moment.created:,} created",
         f"{moment.failed:,} failed",
+        f"{moment.in_flight:,} in flight",
         f"{moment.in_doubt:,} in doubt",
     ]
     if moment.held:
         parts.append(f"{moment.held:,} held")
-    parts.append(f"pace {moment.pace_per_s:.1f} of {moment.ceiling_per_s:g}/s")
+    rows, parts = ", ".join(parts), [f"pace {moment.pace_per_s:.1f} of {moment.ceiling_per_s:g}/s"]
     if moment.gate_closed_s:
         parts.append(f"gate closed for {duration(moment.gate_closed_s)}")
     if moment.next_look_s is not None:
-        parts.append(
-            f"waiting for graces: next look in {duration(moment.next_look_s)} (Ctrl-C leaves at once)"
-        )
+        parts.append(f"only graces left: next look in {duration(moment.next_look_s)} (Ctrl-C leaves at once)")
     elif moment.eta_s is not None:
         parts.append(f"about {duration(moment.eta_s)} left")
-    return ", ".join(parts)
+    return f"{rows}\n{', '.join(parts)}"
 
 
 @asynccontextmanager
@@ -142,7 +144,7 @@ def _table(moment: Moment) -> Table:
     from rich.table import Table  # noqa: PLC0415 - likewise
 
     table = Table.grid(padding=(0, 1))
-    table.add_row(ProgressBar(total=max(1, moment.rows), completed=moment.done, width=30), "")
+    table.add_row(ProgressBar(total=max(1, moment.rows), completed=moment.done, width=40))
     table.add_row(render_moment(moment))
     return table
 

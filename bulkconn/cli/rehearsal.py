@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 #: Enough to see something of everything that a service can do wrong, little enough to end soon.
 _FAULTS: Final = (
-    *("reset_after_create:0.05", "status_500_before:0.05", "status_504_after:0.03", "no_id:0.03"),
-    *("status_429:0.05:1", "get_status_500:0.05"),
+    *("reset_after_create:0.08", "cut_body:0.05", "no_id:0.05", "bad_json:0.04"),
+    *("slow:0.05:1", "get_reset:0.05"),
 )
 _SHOWN: Final = 8
 #: Under faults a row in doubt may be sent again after this; the emulator shows at once what it made.

@@ -7,19 +7,19 @@ stumbles, and climbs back slowly. Nothing here sleeps: `now_s` is an argument, d
 from __future__ import annotations
 
 from collections import deque
-from math import floor
+from math import floor, log
 from typing import Final
 
 #: Requests per second below which no complaint pushes the pace (or the ceiling, if that is lower).
 FLOOR_PER_S: Final = 0.5
 #: Under complaints the pace is set a little below what the service took in the last second, but it
-#: loses at least a tenth and at most nine tenths at once.
-_GOODPUT_SHARE: Final = 0.95
-_LOSE_AT_LEAST: Final = 0.9
+#: loses at least 3 % and at most nine tenths at once.
+_GOODPUT_SHARE: Final = 0.97
+_LOSE_AT_LEAST: Final = 0.97
 _LOSE_AT_MOST: Final = 0.1
 #: Share of the pace regained a second while far below the last complaint, and near or above it.
 _CLIMB_FAR: Final = 0.20
-_CLIMB_NEAR: Final = 0.01
+_CLIMB_NEAR: Final = 0.003
 #: Share of the ceiling at which an outage's end begins again.
 _RESTART_SHARE: Final = 0.1
 #: "Near" begins at this share of the pace at which the service last complained.
@@ -27,6 +27,10 @@ _NEAR: Final = 0.9
 #: Seconds after which the pace of the last complaint is forgotten.
 _MEMORY_S: Final = 60.0
 _WINDOW_S: Final = 1.0
+#: How many ways to cut a second are compared, about.
+_CANDIDATES: Final = 40
+#: Requests per second below which they leave one by one.
+_SINGLY_BELOW_PER_S: Final = 20
 
 #: Bounds of the exponential backoff, seconds.
 BACKOFF_BASE_S: Final = 1.0
@@ -36,10 +40,22 @@ BACKOFF_CAP_S: Final = 60.0
 def spacing(rate_per_s: float) -> tuple[int, float]:
     """Give (n, period in seconds) so that n requests a period make the rate, about ten periods a second.
 
-    n is whole: a fractional limit lets more through than it says. Below 20/s n is 1.
+    n is whole: a fractional limit lets more through than it says. From 20/s on whole periods fill a
+    second, so that no window of a second passes the rate: n every n/rate seconds would let 26 through
+    at 25/s. Of the n that lose least by that, the one nearest to a tenth of the rate is taken. Below
+    20/s n is 1.
     """
-    n = max(1, floor(rate_per_s / 10))
-    return n, n / rate_per_s
+    if rate_per_s < _SINGLY_BELOW_PER_S:
+        return 1, 1 / rate_per_s
+    tenth = rate_per_s / 10
+
+    def merit(n: int) -> tuple[int, float]:
+        return n * floor(rate_per_s / n), -abs(log(n / tenth))
+
+    least, most = max(1, floor(tenth / 2)), floor(tenth * 2)
+    step = max(1, (most - least) // _CANDIDATES)
+    n = max((floor(tenth), *range(least, most + 1, step)), key=merit)
+    return n, 1 / floor(rate_per_s / n)
 
 
 def backoff_s(tries: int, dice: float, retry_after_s: float | None = None) -> float:

@@ -131,8 +131,8 @@ class RowSeen:
 class Intent:
     """A POST is about to leave. Must be durable before its first byte does.
 
-    Moves the row from `pending` to `sending`, counts the attempt and keeps what is sent, and the ids
-    that bore the name before the first intent.
+    Moves the row from `pending` to `sending`, counts the attempt and keeps what is sent, and `seen_ids`:
+    all that bore the name before any attempt that may have been processed.
     """
 
     key: EndpointKey

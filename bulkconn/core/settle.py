@@ -37,8 +37,9 @@ class Doubt:
     """Whom we look for: the identity as sent, and what tells ours from a stranger's.
 
     `seen_ids` bore the name before our first intent, so they are not ours. `client_id` is what the
-    service would show as `createdClient`; `marker` what our description ends with, if it was asked for:
-    the whole `[bulkconn:<ledger id>/<key hash>]`.
+    service would show as `createdClient`, `own_clients` what it was seen to show for ours. `marker` is
+    what our description ends with, if it was asked for: the whole `[bulkconn:<ledger id>/<key hash>]`.
+    `org_id` is the ledger's organisation.
     """
 
     key: EndpointKey
@@ -46,6 +47,8 @@ class Doubt:
     seen_ids: Container[ConnectionId] = ()
     client_id: str | None = None
     marker: str | None = None
+    own_clients: Container[str] = ()
+    org_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +94,11 @@ def _may_be_ours(doubt: Doubt, item: ListedConnection) -> bool:
 
 
 def _is_free(doubt: Doubt, item: ListedConnection, holders: Mapping[ConnectionId, EndpointKey]) -> bool:
-    return holders.get(item.connection_id, doubt.key) == doubt.key and item.sandbox in {
-        None,
-        doubt.sent_as.sandbox,
-    }
+    return (
+        holders.get(item.connection_id, doubt.key) == doubt.key
+        and item.sandbox in {None, doubt.sent_as.sandbox}
+        and (doubt.org_id is None or item.org_id in {None, doubt.org_id})
+    )
 
 
 def _is_equal(doubt: Doubt, item: ListedConnection) -> bool:
@@ -103,7 +107,12 @@ def _is_equal(doubt: Doubt, item: ListedConnection) -> bool:
         _marker_of(item) is None
         and item.name == sent_as.name
         and item.connection_spec_id == sent_as.connection_spec_id
-        and (item.created_client is None or doubt.client_id is None or item.created_client == doubt.client_id)
+        and (
+            item.created_client is None
+            or doubt.client_id is None
+            or item.created_client == doubt.client_id
+            or item.created_client in doubt.own_clients
+        )
     )
 
 

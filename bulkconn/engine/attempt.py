@@ -6,20 +6,17 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bulkconn.core.adoption import shows_same_database
 from bulkconn.core.classify import classify_create
 from bulkconn.core.endpoint import SecretUnavailable
 from bulkconn.core.errors import LedgerError
 from bulkconn.core.lifecycle import State
 from bulkconn.core.outcome import Outcome, OutcomeKind, Scope
 from bulkconn.core.pace import backoff_s
-from bulkconn.core.plan import Adopt, HoldExisting, Send, decide_existing
 from bulkconn.core.record import AttemptEnd, Change, DoubtSince, Intent, Move, Provenance, RowSeen, SentAs
 from bulkconn.core.redact import redact
 from bulkconn.core.remedies import remedy_for
 from bulkconn.core.report import Stop
 from bulkconn.core.request import build_request, secret_refs, secret_values
-from bulkconn.core.settle import Looks
 from bulkconn.engine.consequences import Sent, check_patience, tell_everybody
 from bulkconn.engine.rows import Row, Work
 from bulkconn.engine.settling import marker_of
@@ -27,9 +24,8 @@ from bulkconn.engine.settling import marker_of
 if TYPE_CHECKING:
     from bulkconn.core.endpoint import ConnectionRequest, Endpoint
     from bulkconn.core.protocols import Token
+    from bulkconn.engine.clearance import Clearance
     from bulkconn.engine.context import RunContext
-    from bulkconn.engine.existing import ExistingNames
-    from bulkconn.engine.lookup import Looker
     from bulkconn.engine.outage import OutageGuard
     from bulkconn.engine.settling import Settler
 
@@ -55,14 +51,12 @@ class Attempter:
         self,
         run: RunContext,
         *,
-        existing: ExistingNames,
-        looker: Looker,
+        clearance: Clearance,
         settler: Settler,
         outage: OutageGuard,
     ) -> None:
         self._run = run
-        self._existing = existing
-        self._looker = looker
+        self._clearance = clearance
         self._settler = settler
         self._outage = outage
         #: Tasks whose POST is on its way: only these may be cut at the end of a drain.
@@ -79,11 +73,11 @@ class Attempter:
         endpoint = row.endpoint
         if endpoint is None or run.stops.is_stopping or run.stops.is_parked(row.sandbox, row.source):
             return
-        if row.state is State.IN_DOUBT:
-            if run.clock.elapsed_s() - (row.cleared_at_s or 0.0) > _CLEARED_FOR_S:
-                self._look_first(row)
-                return
-        elif not await self._is_free(row, endpoint):
+        age_s = run.clock.elapsed_s() - (row.cleared_at_s or 0.0)
+        if row.state is State.IN_DOUBT and age_s > _CLEARED_FOR_S:
+            self._look_first(row)
+            return
+        if not await self._clearance.is_given(row, endpoint):
             return
         request = await self._request(row, endpoint)
         if request is None:
@@ -97,80 +91,10 @@ class Attempter:
         if row.looks is not None:
             self._settler.begin_again(row, row.looks.since_s)
 
-    async def _is_free(self, row: Row, endpoint: Endpoint) -> bool:
-        """Look at the names that exist before a row is sent; False when it was adopted, held or must wait."""
-        if row.ambiguous:
-            return await self._has_no_twin(row)
-        existing = await self._existing.like_named(endpoint)
-        if existing is None:
-            return False
-        run = self._run
-        holders = await run.ledger.holders([item.connection_id for item in existing]) if existing else {}
-        decision = decide_existing(
-            endpoint,
-            existing,
-            policy=run.settings.on_existing,
-            holders=holders,
-            is_same_database=lambda ours, item: shows_same_database(ours, item.visible),
-        )
-        match decision:
-            case Send(seen_ids):
-                row.seen_ids = row.seen_ids or seen_ids
-                return True
-            case Adopt(item):
-                await run.move(
-                    row,
-                    Move(
-                        row.key,
-                        State.ADOPTED,
-                        run.clock.now(),
-                        run.run_id,
-                        connection_id=item.connection_id,
-                        etag=item.etag,
-                        provenance=Provenance.ADOPT,
-                    ),
-                    before=self._back_to_pending(row),
-                )
-                run.this_run.adopted += 1
-                run.same_fault.on_success()
-                run.log.debug("row.adopted", endpoint_key=row.key, connection_id=item.connection_id)
-            case HoldExisting(items, reason):
-                ids = tuple(item.connection_id for item in items)
-                if row.state is State.HELD:
-                    await run.ledger.commit(self._back_to_pending(row))
-                    run.follow(row, State.PENDING)
-                await self._settler.hold(row, ids, "name_exists", reason)
-        return False
-
-    async def _has_no_twin(self, row: Row) -> bool:
-        """Look once more for a row that was sent ambiguously before and is about to be sent again."""
-        if row.sent_as is None:
-            return True
-        listing = await self._looker.find(row.sent_as)
-        if listing is None:
-            self._later(row, backoff_s(3, self._run.dice.random()))
-            return False
-        findings = await self._settler.judge(row, listing.items)
-        found = findings.ours + findings.blockers
-        if not found:
-            grace_s = self._run.settings.patience.settle_grace_s
-            if row.looks is None and grace_s is not None:
-                # It is pending, so it was found absent beyond its grace: one look is enough from now on.
-                row.looks = Looks(self._run.clock.elapsed_s() - grace_s, complete=1)
-            return True
-        ids = tuple(item.connection_id for item in found)
-        await self._settler.hold(row, ids, "twin", "an earlier attempt took effect after all")
-        return False
-
-    def _back_to_pending(self, row: Row) -> list[Change]:
-        if row.state is not State.HELD:
-            return []
-        return [Move(row.key, State.PENDING, self._run.clock.now(), self._run.run_id)]
-
     async def _request(self, row: Row, endpoint: Endpoint) -> ConnectionRequest | None:
         """Resolve the secrets and build the request; a row whose secret is not to be had fails."""
         run = self._run
-        marker = marker_of(run, row.key)
+        marker = marker_of(run, row.key) if run.settings.has_marker else None
         try:
             refs = secret_refs(endpoint)
             resolved = await run.secrets.resolve(refs) if refs else {}
@@ -178,7 +102,9 @@ class Attempter:
         except SecretUnavailable as error:
             if row.state is not State.IN_DOUBT:
                 outcome = Outcome(OutcomeKind.REJECTED, code="secret_unavailable", message=str(error))
-                await self._move_on(row, State.FAILED, outcome, before=self._back_to_pending(row))
+                to_pending = [Move(row.key, State.PENDING, run.clock.now(), run.run_id)]
+                before = to_pending if row.state is State.HELD else None
+                await self._move_on(row, State.FAILED, outcome, before=before)
                 run.log.warning("row.failed", endpoint_key=row.key, code=outcome.code)
             return None
 
@@ -361,7 +287,7 @@ class Attempter:
         outcome: Outcome,
         *,
         since_s: float | None = None,
-        before: list[Change] | None = None,
+        before: list[Move] | None = None,
     ) -> None:
         run = self._run
         is_attempt = row.state is State.SENDING

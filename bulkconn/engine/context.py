@@ -58,6 +58,8 @@ class RunContext:
     this_run: ThisRun = field(default_factory=ThisRun)
     #: Keys of the inventory that were ever in doubt: few, needed to keep the tally right.
     doubtful: set[EndpointKey] = field(default_factory=set)
+    #: What the service was seen to show as `createdClient` of connections that are certainly ours.
+    own_clients: set[str] = field(default_factory=set)
     #: Keys that this run has looked up in vain and leaves in doubt.
     left_in_doubt: set[EndpointKey] = field(default_factory=set)
 

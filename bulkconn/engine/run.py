@@ -20,6 +20,7 @@ from bulkconn.core.record import Move
 from bulkconn.core.report import Report, Tally, run_exit_code, settle_exit_code
 from bulkconn.core.trouble import OutageWatch, Patience, SameFaultWatch
 from bulkconn.engine.attempt import Attempter
+from bulkconn.engine.clearance import Clearance
 from bulkconn.engine.context import RunContext, World
 from bulkconn.engine.existing import ExistingNames
 from bulkconn.engine.feed import Feeder
@@ -151,9 +152,8 @@ class Engine:
 
     async def _onboarding(self, endpoints: Callable[[], Iterable[Endpoint]]) -> None:
         existing = ExistingNames(self.run, self._looker, self._survey.to_send)
-        attempter = Attempter(
-            self.run, existing=existing, looker=self._looker, settler=self._settler, outage=self._outage
-        )
+        clearance = Clearance(self.run, existing=existing, looker=self._looker, settler=self._settler)
+        attempter = Attempter(self.run, clearance=clearance, settler=self._settler, outage=self._outage)
         self._attempter = attempter
         feeder = Feeder(self.run, self._settler)
         try:

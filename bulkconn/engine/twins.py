@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.lifecycle import State
-from bulkconn.core.record import Move, Provenance
-from bulkconn.core.settle import Doubt, find_twins
-from bulkconn.engine.settling import marker_of
+from bulkconn.core.record import Move
+from bulkconn.core.settle import find_twins
+from bulkconn.engine.settling import doubt_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,13 +55,12 @@ class TwinWatch:
         if listing is None:
             return
         holders = await run.ledger.holders([item.connection_id for item in listing.items])
-        doubt = Doubt(
-            record.key,
-            watch.sent_as,
-            record.seen_ids,
-            run.settings.client_id,
-            marker_of(run, record.key),
+        run.own_clients.update(
+            item.created_client
+            for item in listing.items
+            if item.created_client is not None and holders.get(item.connection_id) == record.key
         )
+        doubt = doubt_of(run, record.key, watch.sent_as, record.seen_ids)
         twins = find_twins(doubt, record.connection_id, listing.items, holders)
         news = tuple(item.connection_id for item in twins if item.connection_id not in record.other_ids)
         if news:
@@ -99,8 +98,8 @@ class TwinWatch:
 
 
 def may_have_twin(record: LedgerRecord) -> bool:
-    """Tell whether more POSTs may have taken effect under this row's names than the ids it accounts for."""
-    if record.state in {State.SENDING, State.IN_DOUBT, State.ADOPTED}:
-        return False
-    possible = record.ambiguous + (record.provenance is Provenance.REPLY)
-    return possible > (record.connection_id is not None)
+    """Tell whether a row may have more connections than it accounts for.
+
+    One that was claimed by a lookup is watched too: what was found may have been a stranger's namesake.
+    """
+    return record.ambiguous > 0 and record.state not in {State.SENDING, State.IN_DOUBT, State.ADOPTED}

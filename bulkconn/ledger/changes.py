@@ -52,12 +52,11 @@ _STANDING: Final = """
     FROM rows WHERE key = ?
 """
 
-# The right-hand sides see the row as it was: `attempts = 0` means "this is the first intent".
 _INTEND: Final = """
     UPDATE rows SET
         state = 'sending', attempts = attempts + 1, resends = resends + ?,
         sent_sandbox = ?, sent_name = ?, sent_spec_id = ?, fingerprint = ?,
-        seen_ids = CASE WHEN attempts = 0 THEN ? ELSE seen_ids END, updated_at = ?
+        seen_ids = ?, updated_at = ?
     WHERE id = ?
 """
 

@@ -132,7 +132,7 @@ class MemoryLedger:
             resends=row.resends + intent.is_resend,
             sent_as=intent.sent_as,
             fingerprint=intent.fingerprint,
-            seen_ids=intent.seen_ids if row.attempts == 0 else row.seen_ids,
+            seen_ids=intent.seen_ids,
             updated_at=intent.at,
         )
         self.attempts.append(

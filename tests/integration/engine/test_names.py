@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from bulkconn.core.plan import OnExisting
 from bulkconn.emulator import EmulatorSettings, FaultPlan, PlantedConnection
-from tests.fakes.bench import Bench, endpoint, endpoints
+from bulkconn.engine.survey import Survey, survey_batch
+from tests.fakes.bench import Bench, endpoint, endpoints, fast_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,3 +132,63 @@ async def test_doubt_of_a_removed_row_is_settled_and_never_sent(tmp_path: Path) 
         assert report.exit_code == 0
         assert records["gone"].state.value == "created"
         assert bench.emulator.books.connection_count == 2
+
+
+async def test_edited_row_in_doubt_is_not_sent_over_an_existing_name(tmp_path: Path) -> None:
+    """A doubt that proved absent frees the row, not the new name that an edit gave it."""
+    before = endpoint("first", key="stable-key")
+    after = endpoint("renamed", key="stable-key")
+    plan = FaultPlan.model_validate({"by_name": {"first": ["reset_before"]}})
+    async with Bench(tmp_path, EmulatorSettings(faults=plan)) as bench:
+        async with bench.engine(fast_settings(settle_grace_s=None)) as engine:
+            survey = Survey()
+            await survey_batch(survey, engine.run.ledger, [before], retry_failed=False)
+            asyncio.get_running_loop().call_later(1.0, engine.interrupt)
+            await engine.onboard(lambda: [before], survey)
+        planted = bench.emulator.plant(_stranger("renamed", client="emulator-client"))
+        report = await bench.onboard([after])
+        records = await bench.records([after])
+        assert report.counts["held"] == 1, (report.counts, report.groups)
+        assert records["renamed"].other_ids == (planted.id,)
+        assert bench.emulator.books.posts == 1
+
+
+async def test_stranger_between_two_intents_is_never_claimed(tmp_path: Path) -> None:
+    """Ids seen before a later intent count as seen too, if no earlier attempt may have been processed."""
+    row = endpoint("orders")
+    async with Bench(tmp_path) as bench:
+        bench.emulator.plan_faults(FaultPlan.model_validate({"by_name": {"orders": ["status_403"]}}))
+        first = await bench.onboard([row], on_existing=OnExisting.CREATE)
+        planted = bench.emulator.plant(_stranger("orders", client="emulator-client"))
+        bench.emulator.plan_faults(FaultPlan.model_validate({"by_name": {"orders": ["reset_before"]}}))
+        second = await bench.onboard([row], on_existing=OnExisting.CREATE)
+        records = await bench.records([row])
+        assert first.counts["pending"] == 1
+        assert second.counts["created"] == 1, (second.counts, second.groups)
+        assert records["orders"].connection_id != planted.id
+
+
+async def test_marked_connection_is_claimed_also_by_a_run_without_marker(tmp_path: Path) -> None:
+    """The marker is certain proof, whatever the service shows as the creating client."""
+    row = endpoint("orders")
+    plan = FaultPlan.model_validate({"by_name": {"orders": ["reset_after_create"]}})
+    async with Bench(tmp_path, EmulatorSettings(faults=plan)) as bench:
+        async with bench.engine(fast_settings(has_marker=True, settle_grace_s=None)) as engine:
+            survey = Survey()
+            await survey_batch(survey, engine.run.ledger, [row], retry_failed=False)
+            asyncio.get_running_loop().call_later(0.5, engine.interrupt)
+            await engine.onboard(lambda: [row], survey)
+        report = await bench.onboard([row], client_id="shown-otherwise")
+        assert report.counts["created"] == 1
+        assert "[bulkconn:" in (bench.emulator.books.all_connections()[0].description or "")
+        assert bench.emulator.books.posts == 1
+
+
+async def test_client_shown_otherwise_is_learnt_from_a_connection_of_ours(tmp_path: Path) -> None:
+    """What the service shows as createdClient for ours is ours, even if it is not the client id."""
+    rows = endpoints(5)
+    plan = FaultPlan.model_validate({"by_name": {"db-0004": ["reset_after_create"]}})
+    async with Bench(tmp_path, EmulatorSettings(faults=plan)) as bench:
+        report = await bench.onboard(rows, client_id="shown-otherwise")
+        assert report.counts["created"] == 5, (report.counts, report.groups)
+        assert bench.emulator.books.posts == 5

@@ -248,7 +248,7 @@ async def test_doubt_settled_by_lookup_keeps_the_ambiguous_attempt(fresh: OpenLe
 
 
 async def test_resend_in_one_commit_counts_attempt_and_resend(fresh: OpenLedger) -> None:
-    """In doubt → pending → sending may be one commit; the ids seen before stay those of the first."""
+    """In doubt → pending → sending may be one commit; the ids seen before are what the intent says."""
     row = endpoint()
     async with fresh() as ledger:
         await fill(ledger, row)
@@ -258,7 +258,7 @@ async def test_resend_in_one_commit_counts_attempt_and_resend(fresh: OpenLedger)
         await ledger.commit([move(row, State.PENDING, 200), again])
         record = await read(ledger, row)
     assert (record.state, record.attempts, record.resends) == (State.SENDING, 2, 1)
-    assert record.seen_ids == ("s1",)
+    assert record.seen_ids == ("s2",)
 
 
 async def test_retry_of_a_failed_row_zeroes_its_resends_only(fresh: OpenLedger) -> None:

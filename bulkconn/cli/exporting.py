@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkconn.cli.given import Given
+from bulkconn.cli.pipes import reader_may_leave
 from bulkconn.cli.wiring import ledger_path
 from bulkconn.core.errors import ExitCode
 from bulkconn.core.lifecycle import State
@@ -38,7 +39,8 @@ def export(params: Mapping[str, Any]) -> int:
         rows = (row.as_mapping() for row in iter_export(store, states))
         if out is None:
             sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
-            write_rows(rows, columns, format_, sys.stdout)
+            with reader_may_leave():
+                write_rows(rows, columns, format_, sys.stdout)
             return int(ExitCode.OK)
         with replacing(Path(out)) as file:
             count = write_rows(rows, columns, format_, file)

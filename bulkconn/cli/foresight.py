@@ -14,6 +14,7 @@ from bulkconn.cli.given import Given
 from bulkconn.cli.ledgers import LedgerView
 from bulkconn.cli.logs import configure_logs
 from bulkconn.cli.names import NamesFound, look_at_names
+from bulkconn.cli.pipes import reader_may_leave
 from bulkconn.cli.reporting import emit_refusal, note_warnings
 from bulkconn.cli.signals import listening
 from bulkconn.cli.wiring import ledger_path, make_world, run_async, shown_path, target_of
@@ -42,15 +43,16 @@ async def _plan(given: Given, paths: Sequence[str], world: World) -> int:
 
     with listening() as interrupts, opened(given, paths, sys.stdin.buffer) as checked:
         report, found = await foresee(given, paths, checked, world, interrupts)
-    if given.wants_json:
-        print_json(report.as_json())
-    elif report.exit_code is ExitCode.INVENTORY_INVALID:
-        emit_refusal(report)
-    else:
-        note_warnings(report.diagnostics, given)
-        rate_per_s = given.run_settings.pace.rate_per_s
-        text = render_plan(report, checked.survey.groups, rate_per_s=rate_per_s, names_note=found.note)
-        click.echo(text)
+    with reader_may_leave():
+        if given.wants_json:
+            print_json(report.as_json())
+        elif report.exit_code is ExitCode.INVENTORY_INVALID:
+            emit_refusal(report)
+        else:
+            note_warnings(report.diagnostics, given)
+            rate_per_s = given.run_settings.pace.rate_per_s
+            groups = checked.survey.groups
+            click.echo(render_plan(report, groups, rate_per_s=rate_per_s, names_note=found.note))
     return int(report.exit_code)
 
 

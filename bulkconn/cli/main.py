@@ -6,7 +6,6 @@ This module must stay light: `bulkconn --help` imports it, `click`, and nothing 
 from __future__ import annotations
 
 import importlib
-import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bulkconn import __version__
+from bulkconn.cli.pipes import silence_stdout
 from bulkconn.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def entry_point(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return int(result) if isinstance(result, int) else int(ExitCode.OK)
     except BrokenPipeError:
-        return _on_broken_pipe()
+        silence_stdout()
+        return int(ExitCode.OK)
     # Whatever it is must become one line and an exit code, never a traceback that shows a payload.
     except BaseException as error:  # noqa: BLE001
         return _on_trouble(error, arguments)
@@ -103,13 +104,8 @@ def _on_trouble(error: BaseException, arguments: Sequence[str]) -> int:
             case _:
                 return int(report_failure(error, arguments))
     except BrokenPipeError:
-        return _on_broken_pipe()
-
-
-def _on_broken_pipe() -> int:
-    # `bulkconn export | head` is no fault. Python would complain when it flushes stdout at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return int(ExitCode.OK)
+        silence_stdout()
+        return int(ExitCode.OK)
 
 
 def _listen_for_sigterm() -> None:

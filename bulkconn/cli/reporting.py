@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkconn.cli.failure import print_json
+from bulkconn.cli.pipes import reader_may_leave
 from bulkconn.core.errors import ExitCode
 from bulkconn.core.outcome import Scope
 from bulkconn.core.report import Report, Stop
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 
 def emit_run(report: Report, given: Given, *, command: str) -> None:
     """Print the report of `run` or `settle`."""
-    if given.wants_json:
-        print_json(report.as_json())
-    elif report.exit_code is ExitCode.INVENTORY_INVALID:
-        emit_refusal(report)
-    else:
-        click.echo(render_summary(report, command=command))
+    # Whether anybody reads it or not, the exit code must come through.
+    with reader_may_leave():
+        if given.wants_json:
+            print_json(report.as_json())
+        elif report.exit_code is ExitCode.INVENTORY_INVALID:
+            emit_refusal(report)
+        else:
+            click.echo(render_summary(report, command=command))
 
 
 def emit_refusal(report: Report) -> None:

@@ -58,6 +58,8 @@ class RunContext:
     this_run: ThisRun = field(default_factory=ThisRun)
     #: Keys of the inventory that were ever in doubt: few, needed to keep the tally right.
     doubtful: set[EndpointKey] = field(default_factory=set)
+    #: Those of them whose content was edited since it was sent: once found they count as changed.
+    edited: set[EndpointKey] = field(default_factory=set)
     #: What the service was seen to show as `createdClient` of connections that are certainly ours.
     own_clients: set[str] = field(default_factory=set)
     #: Keys that this run has looked up in vain and leaves in doubt.
@@ -88,10 +90,14 @@ class RunContext:
 
     def follow(self, row: Row, state: State) -> None:
         """Let row and tally follow a move that is durable."""
+        if state in {"pending", "sending"}:
+            self.edited.discard(row.key)
         if row.counted:
-            self.tally.move(_count_name(row.state), _count_name(state))
+            self.tally.move(self.count_name(row.key, row.state), self.count_name(row.key, state))
         row.state = state
 
-
-def _count_name(state: State) -> str:
-    return "in_doubt" if state == "sending" else state.value
+    def count_name(self, key: EndpointKey, state: State) -> str:
+        """Say as what a row of the inventory counts in a state."""
+        if state in {"created", "adopted"} and key in self.edited:
+            return "changed"
+        return "in_doubt" if state == "sending" else state.value

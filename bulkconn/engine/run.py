@@ -114,6 +114,7 @@ class Engine:
         self._survey = survey
         self.run.tally = survey.tally
         self.run.doubtful = survey.doubtful
+        self.run.edited = survey.edited
         self.run.this_run.skipped = survey.skipped
         settings = self.run.settings
         began_s = self.run.clock.elapsed_s()

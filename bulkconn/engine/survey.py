@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from bulkconn.core.lifecycle import State
 from bulkconn.core.plan import Action, plan_action
 from bulkconn.core.report import Tally
 
@@ -17,19 +18,23 @@ if TYPE_CHECKING:
     from bulkconn.core.protocols import Ledger
     from bulkconn.core.record import NameConflict
 
+_SENT: Final = frozenset({State.SENDING, State.IN_DOUBT, State.CREATED, State.ADOPTED})
+
 
 @dataclass(slots=True)
 class Survey:
     """What the first pass found. `to_send` counts rows by sandbox, `groups` by (action, sandbox, source).
 
     `doubtful` holds the keys of rows that were ever in doubt: few, and needed to keep the tally right
-    when the ledger, not the inventory, brings them up.
+    when the ledger, not the inventory, brings them up. `edited` are those of them that the inventory
+    says otherwise than they were sent.
     """
 
     tally: Tally = field(default_factory=Tally)
     to_send: Counter[str] = field(default_factory=Counter)
     groups: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     doubtful: set[EndpointKey] = field(default_factory=set)
+    edited: set[EndpointKey] = field(default_factory=set)
     skipped: int = 0
     to_settle: int = 0
 
@@ -57,6 +62,8 @@ async def survey_batch(
         survey.tally.add("in_doubt" if counts_as == "sending" else counts_as)
         if record is not None and (record.ambiguous or record.state in {"sending", "in_doubt"}):
             survey.doubtful.add(endpoint.key)
+            if record.state in _SENT and record.fingerprint != endpoint.fingerprint:
+                survey.edited.add(endpoint.key)
         survey.groups[planned.action if planned.action is not Action.SKIP else counts_as,
                       endpoint.sandbox, endpoint.source] += 1  # fmt: skip
         if planned.action is Action.CREATE:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.lifecycle import State
+from bulkconn.core.names import loose_name
 from bulkconn.core.record import Move
 from bulkconn.core.settle import find_twins
-from bulkconn.engine.settling import doubt_of
+from bulkconn.engine.settling import LISTING_FROM, doubt_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bulkconn.core.names import ConnectionId, EndpointKey
-    from bulkconn.core.record import LedgerRecord, Watch
-    from bulkconn.core.reply import ListedConnection
+    from bulkconn.core.record import LedgerRecord, SentAs, Watch
+    from bulkconn.core.reply import ListedConnection, Listing
     from bulkconn.engine.context import RunContext
     from bulkconn.engine.lookup import Looker
 
@@ -31,6 +34,8 @@ class TwinWatch:
         self._run = run
         self._looker = looker
         self._is_counted = is_counted
+        self._began_s = run.clock.elapsed_s()
+        self._looked_up: Counter[str] = Counter()
 
     async def look(self) -> None:
         """Look every watched name up once, until all are seen or the run stops."""
@@ -42,26 +47,49 @@ class TwinWatch:
             if not watches:
                 return
             after = watches[-1].key
-            records = await run.ledger.records([watch.key for watch in watches])
+            by_key: dict[EndpointKey, list[Watch]] = {}
             for watch in watches:
-                record = records.get(watch.key)
-                if record is not None and may_have_twin(record) and not run.stops.is_stopping:
-                    await self._look_at(watch, record)
-                    records.update(await run.ledger.records([watch.key]))
+                by_key.setdefault(watch.key, []).append(watch)
+            await self._look_at_all(list(by_key.values()))
+
+    async def _look_at_all(self, watched: list[list[Watch]]) -> None:
+        """Look at some keys at once, each at one of its names after the other."""
+        places = asyncio.Semaphore(self._run.settings.pace.concurrency)
+
+        async def look_at_names(watches: list[Watch]) -> None:
+            async with places:
+                for watch in watches:
+                    record = (await self._run.ledger.records([watch.key])).get(watch.key)
+                    if record is not None and may_have_twin(record) and not self._run.stops.is_stopping:
+                        await self._look_at(watch, record)
+
+        async with asyncio.TaskGroup() as group:
+            for watches in watched:
+                group.create_task(look_at_names(watches))
+
+    async def _lookup(self, sent_as: SentAs) -> Listing | None:
+        """Look one name up; in a sandbox with many watched names one listing serves them all."""
+        self._looked_up[sent_as.sandbox] += 1
+        if self._looked_up[sent_as.sandbox] <= LISTING_FROM:
+            return await self._looker.find(sent_as)
+        found = await self._looker.listing(sent_as.sandbox, begun_after_s=self._began_s)
+        return None if found is None else found[1]
 
     async def _look_at(self, watch: Watch, record: LedgerRecord) -> None:
         run = self._run
-        listing = await self._looker.find(watch.sent_as)
+        listing = await self._lookup(watch.sent_as)
         if listing is None:
             return
-        holders = await run.ledger.holders([item.connection_id for item in listing.items])
+        loose = loose_name(watch.sent_as.name)
+        near = [item for item in listing.items if loose_name(item.name) == loose]
+        holders = await run.ledger.holders([item.connection_id for item in near])
         run.own_clients.update(
             item.created_client
-            for item in listing.items
+            for item in near
             if item.created_client is not None and holders.get(item.connection_id) == record.key
         )
         doubt = doubt_of(run, record.key, watch.sent_as, record.seen_ids)
-        twins = find_twins(doubt, record.connection_id, listing.items, holders)
+        twins = find_twins(doubt, record.connection_id, near, holders)
         news = tuple(item.connection_id for item in twins if item.connection_id not in record.other_ids)
         if news:
             await self._hold(record, news, twins)
@@ -93,7 +121,7 @@ class TwinWatch:
         )
         await run.ledger.commit(changes)
         if self._is_counted(record.key):
-            run.tally.move(record.state.value, State.HELD.value)
+            run.tally.move(run.count_name(record.key, record.state), State.HELD.value)
         run.log.warning("row.held", endpoint_key=record.key, code="twin", ids=shown)
 
 

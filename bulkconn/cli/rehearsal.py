@@ -126,7 +126,7 @@ def _table(ledger: Path) -> str:
 
 def _verdict(report: Report, *, existing: int) -> str:
     posts, skipped = report.this_run.posts, report.this_run.skipped
-    nothing = "it sent nothing" if not posts else f"it sent {posts}"
+    nothing = "it sent nothing (0 POSTs)" if not posts else f"it sent {posts} POSTs"
     rows = sum(report.counts.values())
     return (
         f"{nothing}: {skipped} rows were finished. The emulator holds "

@@ -48,7 +48,7 @@ def test_demo_as_a_process_creates_sixty_and_sends_nothing_the_second_time(tmp_p
     assert "talks to the bulkconn emulator on this machine, not to Adobe" in done.stdout
     assert "  created  60\n" in done.stdout
     assert (
-        "it sent nothing: 60 rows were finished. The emulator holds 60 connections for 60 rows."
+        "it sent nothing (0 POSTs): 60 rows were finished. The emulator holds 60 connections for 60 rows."
         in done.stdout
     )
     assert (tmp_path / "demo.ledger.db").exists()

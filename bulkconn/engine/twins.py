@@ -63,9 +63,11 @@ class TwinWatch:
                     if record is not None and may_have_twin(record) and not self._run.stops.is_stopping:
                         await self._look_at(watch, record)
 
-        async with asyncio.TaskGroup() as group:
-            for watches in watched:
-                group.create_task(look_at_names(watches))
+        # Not a TaskGroup: it would wrap a ledger's trouble, which ends the run under its own name.
+        results = await asyncio.gather(*map(look_at_names, watched), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
 
     async def _lookup(self, sent_as: SentAs) -> Listing | None:
         """Look one name up; in a sandbox with many watched names one listing serves them all."""

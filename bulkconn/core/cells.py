@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.connection_string import is_port
 from bulkconn.core.findings import AGAIN, CORRECT_CELL
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bulkconn.core.findings import Findings
+
+#: `evn://NAME` is more likely a slip than a password; whole connection strings may well begin like that.
+_LIKE_A_REFERENCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,12 @@ class FieldReader:
         if has_control(raw, lines_allowed=field.kind is ValueKind.TEXT):
             self.findings.error(field.column, f"{field.name} holds a control character or half a character")
             return None
+        if field.kind is ValueKind.TEXT and _LIKE_A_REFERENCE.match(stripped):
+            self.findings.warn(
+                field.column,
+                f"{field.name} is taken as it stands: it begins like a reference, but of no known kind",
+                fix=f"if a reference is meant, begin it with {self._known_schemes()}, {AGAIN}",
+            )
         if len(stripped) != len(raw):
             self.findings.warn(
                 field.column,
@@ -143,7 +153,7 @@ class FieldReader:
 
     def _can_resolve(self, field: Field, reference: SecretRef) -> bool:
         if reference.scheme not in self._schemes:
-            known = ", ".join(f"{scheme}://" for scheme in self._schemes)
+            known = self._known_schemes()
             self.findings.error(
                 field.column,
                 f"{field.name} refers to a secret store that cannot be read here",
@@ -161,6 +171,9 @@ class FieldReader:
             )
             return False
         return True
+
+    def _known_schemes(self) -> str:
+        return ", ".join(f"{scheme}://" for scheme in self._schemes)
 
     def _refuse_choice(self, field: Field, text: str) -> None:
         guess = nearest(text, field.allowed)

@@ -164,7 +164,9 @@ def secret_parts(text: str) -> tuple[str, ...]:
         pairs = parse_string(text)
     except NotAConnectionString:
         return ()
-    return tuple(value for key, value in pairs if key.lower().replace(" ", "") in _SECRET_KEYS and value)
+    values = [value for key, value in pairs if key.lower().replace(" ", "") in _SECRET_KEYS]
+    # Whoever reads the string may drop the blanks around a value before echoing it.
+    return tuple(dict.fromkeys(text for value in values for text in (value, value.strip()) if text))
 
 
 def _key(key: str, pattern: Iterable[StringPart]) -> str:

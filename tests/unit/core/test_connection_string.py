@@ -171,6 +171,7 @@ def test_visible_values_of_known_names_are_server_database_and_username() -> Non
     ("text", "secrets"),
     [
         ("Server=h;PWD=a=b;Access Token=t;Password=", ("a=b", "t")),
+        ("Server=h;Password= p ", (" p ", "p")),
         ("no string at all", ()),
         ("Server=h", ()),
     ],

@@ -355,7 +355,7 @@ def test_validate_of_text_that_is_not_printable_or_like_an_address_keeps_it() ->
 # --- secrets ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("password", ["abc://x", "p@ss! /+=;é漢", "env:X", "a\tb"])
+@pytest.mark.parametrize("password", ["p@ss! /+=;é漢", "://x", "env:X", "a\tb"])
 def test_validate_of_a_literal_secret_keeps_it_to_the_letter(password: str) -> None:
     """Only the schemes of the list make a reference."""
     endpoint = endpoint_of(basic_row(password=password))
@@ -373,6 +373,19 @@ def test_validate_of_a_secret_with_blanks_at_its_ends_warns() -> None:
     assert one.message == "password has blanks at its ends, which are kept as part of the secret"
     found = refused(basic_row(password=" s3cret ", port="x"))
     assert [diagnostic.severity for diagnostic in found] == [Severity.ERROR, Severity.WARNING]
+
+
+@pytest.mark.parametrize("password", ["abc://s3cret", "evn://PG"])
+def test_validate_of_a_secret_that_begins_like_a_reference_warns(password: str) -> None:
+    """A password may look like an address, so it is kept; it may also be a slip, so the reader is told."""
+    result = validated(basic_row(password=password))
+    assert dict(result.endpoint.params)["password"] == SecretStr(password)
+    assert result.endpoint.cells.get("password") is None
+    (one,) = result.warnings
+    assert (one.column, one.found) == ("password", None)
+    assert one.message == ("password is taken as it stands: it begins like a reference, but of no known kind")
+    assert one.fix == "if a reference is meant, begin it with env://, file://" + _AGAIN
+    assert endpoint_of(row_of(source="only", connectionString="jdbc://h")).name == "one"
 
 
 def test_validate_of_a_blank_secret_is_missing() -> None:

@@ -67,6 +67,15 @@ def test_find_of_rows_that_repeat_names_the_first_one(hashed: Callable[[str], in
     ]
 
 
+def test_find_of_a_first_key_late_looks_back() -> None:
+    """Keys begin to count when one is given; the rows before it are looked up then."""
+    with Duplicates() as duplicates:
+        assert duplicates.find([_endpoint(row, f"db {row}") for row in range(5000)]) == {}
+        assert duplicates.find(
+            [_endpoint(5000, "x", key="k"), _endpoint(5001, "y", key="dev/mysql/db 4321")]
+        ) == {1: (Earlier(is_key=True, file="a.csv", row=4321),)}
+
+
 @given(
     st.lists(
         st.tuples(

@@ -161,8 +161,11 @@ class Ledger(Protocol):
         """Say which rows hold these connection ids (as `connection_id`)."""
         ...
 
-    async def known_connection(self, sandbox: str) -> LedgerRecord | None:
-        """Give the longest-known created row of a sandbox: a lookup must be able to find it."""
+    async def known_connection(self, sandbox: str, *, skip: int = 0) -> LedgerRecord | None:
+        """Give the longest-known created row of a sandbox: a lookup must be able to find it.
+
+        With `skip` that many are passed over: somebody may have renamed or removed them since.
+        """
         ...
 
     async def conflicts(

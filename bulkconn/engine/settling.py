@@ -105,7 +105,7 @@ class Settler:
             findings = await self.judge(row, listing.items)
         control = Control.NONE
         if self._is_last_word(row, findings):
-            control = await self._control(row.sent_as, row.looks.since_s)
+            control = await self._control(row.sent_as, row.looks.since_s, skip=row.looks.hidden_controls)
             if control is Control.HIDDEN:
                 row.looks = replace(row.looks, hidden_controls=row.looks.hidden_controls + 1)
         await self._act(row, findings, control)
@@ -297,17 +297,20 @@ class Settler:
         run.own_clients |= news
         return bool(news)
 
-    async def _control(self, sent_as: SentAs, since_s: float) -> Control:
+    async def _control(self, sent_as: SentAs, since_s: float, *, skip: int) -> Control:
         """Look a connection up that is known to exist, in the same way, after the doubt's grace.
 
-        One control serves every doubt of a sandbox whose grace was over when it began.
+        One control serves every doubt of a sandbox whose grace was over when it began. `skip` known
+        connections were not shown before: somebody may have renamed or removed them, so another is tried.
         """
         run = self._run
         grace_s = run.settings.patience.settle_grace_s or 0.0
         known = self._controls.get(sent_as.sandbox)
         if known is not None and known[0] >= since_s + grace_s and known[1] is Control.SHOWN:
             return known[1]
-        record = await run.ledger.known_connection(sent_as.sandbox)
+        record = await run.ledger.known_connection(sent_as.sandbox, skip=skip)
+        if record is None and skip:
+            record = await run.ledger.known_connection(sent_as.sandbox)
         if record is None:
             return Control.NONE
         as_sent = record.sent_as or SentAs(record.sandbox, record.name, record.connection_spec_id)

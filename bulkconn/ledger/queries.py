@@ -112,13 +112,13 @@ def read_holders(
     return found
 
 
-def read_known_connection(connection: sqlite3.Connection, sandbox: str) -> LedgerRecord | None:
-    """Give the longest-known created row of a sandbox."""
+def read_known_connection(connection: sqlite3.Connection, sandbox: str, skip: int = 0) -> LedgerRecord | None:
+    """Give the longest-known created row of a sandbox, `skip` of them passed over."""
     sql = (
         f"SELECT {RECORD_COLUMNS} FROM rows WHERE state = 'created' AND sandbox = ? "  # noqa: S608 - our own names
-        "ORDER BY updated_at LIMIT 1"
+        "ORDER BY updated_at LIMIT 1 OFFSET ?"
     )
-    row = connection.execute(sql, (sandbox,)).fetchone()
+    row = connection.execute(sql, (sandbox, skip)).fetchone()
     return None if row is None else decode_record(row)
 
 

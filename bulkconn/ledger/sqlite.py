@@ -102,9 +102,9 @@ class SqliteLedger:
         wanted = tuple(ids)
         return await self._read(lambda db: queries.read_holders(db, wanted))
 
-    async def known_connection(self, sandbox: str) -> LedgerRecord | None:
-        """Give the longest-known created row of a sandbox."""
-        return await self._read(lambda db: queries.read_known_connection(db, sandbox))
+    async def known_connection(self, sandbox: str, *, skip: int = 0) -> LedgerRecord | None:
+        """Give the longest-known created row of a sandbox, `skip` of them passed over."""
+        return await self._read(lambda db: queries.read_known_connection(db, sandbox, skip))
 
     async def conflicts(
         self, names: Sequence[tuple[EndpointKey, str, str, str]]

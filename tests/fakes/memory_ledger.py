@@ -218,10 +218,10 @@ class MemoryLedger:
         held = {row.connection_id: key for key, row in reversed(self.rows.items())}
         return {one: held[one] for one in ids if one in held}
 
-    async def known_connection(self, sandbox: str) -> LedgerRecord | None:
-        """Give the longest-known created row of a sandbox."""
+    async def known_connection(self, sandbox: str, *, skip: int = 0) -> LedgerRecord | None:
+        """Give the longest-known created row of a sandbox, `skip` of them passed over."""
         created = [row for row in self.rows.values() if row.state is State.CREATED and row.sandbox == sandbox]
-        return min(created, key=lambda row: row.updated_at, default=None)
+        return next(iter(sorted(created, key=lambda row: row.updated_at)[skip:]), None)
 
     async def conflicts(
         self, names: Sequence[tuple[EndpointKey, str, str, str]]

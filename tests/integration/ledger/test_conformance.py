@@ -483,8 +483,12 @@ async def test_known_connection_is_the_oldest_created_one_of_the_sandbox(fresh: 
         await ledger.commit([intent(two), created(two, 5)])
         await ledger.commit([intent(one), created(one, 6)])
         known = await ledger.known_connection("prod")
+        second = await ledger.known_connection("prod", skip=1)
+        assert await ledger.known_connection("prod", skip=2) is None
     assert known is not None
     assert known.key == two.key
+    assert second is not None
+    assert second.key == one.key
 
 
 async def test_name_conflicts_show_the_other_row_that_has_the_name(fresh: OpenLedger) -> None:

@@ -113,6 +113,7 @@ async def _work(
         run_id, given.run_settings, ledger=ledger, service=service, secrets=checked.references, world=world
     )
     interrupts.on_first = engine.interrupt
+    interrupts.on_second = engine.cut
     to_send = checked.survey.tally.counts["pending"]
     world.log.info("run.started", rows=checked.survey.tally.rows, to_send=to_send)
     async with showing(engine, to_send=to_send, is_live=not given.wants_json):

@@ -67,6 +67,7 @@ async def look(given: Given, world: World, interrupts: Interrupts) -> Report:
                 run_id, given.run_settings, ledger=ledger, service=service, secrets=References(), world=world
             )
             interrupts.on_first = engine.interrupt
+            interrupts.on_second = engine.cut
             async with showing(engine, to_send=0, is_live=not given.wants_json):
                 report = await engine.settle()
         finally:

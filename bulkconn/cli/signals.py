@@ -33,6 +33,8 @@ class Interrupts:
         self.exit_code: ExitCode | None = None
         #: What an orderly end means at the moment; None: cancel the command.
         self.on_first: Callable[[], None] | None = None
+        #: What an end at once means; None: cancel the command.
+        self.on_second: Callable[[], None] | None = None
         self._task: asyncio.Task[object] | None = asyncio.current_task()
 
     def came(self, number: signal.Signals) -> None:
@@ -41,6 +43,8 @@ class Interrupts:
         self.exit_code = self.exit_code or _EXIT_CODES[number]
         if is_first and self.on_first is not None:
             self.on_first()
+        elif not is_first and self.on_second is not None:
+            self.on_second()
         elif self._task is not None:
             self._task.cancel()
 

@@ -12,11 +12,17 @@ from typing import Final
 
 #: Requests per second below which no complaint pushes the pace (or the ceiling, if that is lower).
 FLOOR_PER_S: Final = 0.5
-#: Under complaints the pace is set a little below what the service took in the last second, but it
+#: Under complaints the pace is set a little below what the service took in the last second; it
 #: loses at least 3 % and at most nine tenths at once.
 _GOODPUT_SHARE: Final = 0.97
 _LOSE_AT_LEAST: Final = 0.97
 _LOSE_AT_MOST: Final = 0.1
+#: A single complaint amid little traffic takes this.
+_LOSE_UNPROVEN: Final = 0.7
+#: Complaints in one burst (or requests taken in a second) from which they prove a limit.
+_COMPLAINTS_PROVE: Final = 3
+#: Requests "leave at the pace" from this share of it on.
+_AT_PACE: Final = 0.5
 #: Share of the pace regained a second while far below the last complaint, and near or above it.
 _CLIMB_FAR: Final = 0.20
 _CLIMB_NEAR: Final = 0.003
@@ -77,6 +83,9 @@ class Pace:
         self._lowered_at_s: float | None = None
         self._complaint_rate_per_s = 0.0
         self._climbed_at_s: float | None = None
+        self._complaints = 0
+        self._before_burst = ceiling_per_s
+        self._taken_before_burst = 0
         self._accepted: deque[float] = deque()
 
     def on_accepted(self, now_s: float) -> bool:
@@ -93,22 +102,37 @@ class Pace:
         return self.rate_per_s > before
 
     def on_complaint(self, now_s: float, sent_at_s: float) -> bool:
-        """Lower the rate, once a burst: requests sent before the last lowering say nothing new.
+        """Lower the rate, once a burst: requests sent before the last lowering say little new.
 
-        Returns whether the rate was lowered.
+        What the service took in the last second is its limit only if the pace was asked of it at the
+        time, or if a burst holds several complaints: one 429 amid little traffic proves no limit.
+        Returns whether this complaint began a burst.
         """
         if self._lowered_at_s is not None and sent_at_s <= self._lowered_at_s:
+            self._complaints += 1
+            if self._complaints == _COMPLAINTS_PROVE:
+                self._lower(self._before_burst, self._taken_before_burst * _GOODPUT_SHARE)
             return False
         self._forget(now_s)
         before = self.rate_per_s
-        wanted = len(self._accepted) / _WINDOW_S * _GOODPUT_SHARE
-        self.rate_per_s = max(
-            self._floor_per_s, min(before * _LOSE_AT_LEAST, max(before * _LOSE_AT_MOST, wanted))
-        )
-        self._complaint_rate_per_s = min(before, max(wanted / _GOODPUT_SHARE, self.rate_per_s))
+        taken = len(self._accepted)
+        self._complaints, self._before_burst, self._taken_before_burst = 1, before, taken
+        self._lower(before, taken * _GOODPUT_SHARE if self._is_at_pace(now_s) else before * _LOSE_UNPROVEN)
         self._lowered_at_s = now_s
         self._climbed_at_s = now_s
         return True
+
+    def _lower(self, before: float, wanted: float) -> None:
+        least = max(self._floor_per_s, min(before * _LOSE_AT_LEAST, max(before * _LOSE_AT_MOST, wanted)))
+        self.rate_per_s = min(self.rate_per_s, least)
+        self._complaint_rate_per_s = min(before, max(wanted / _GOODPUT_SHARE, self.rate_per_s))
+
+    def _is_at_pace(self, now_s: float) -> bool:
+        """Tell whether requests were really leaving at about the pace, so that what was taken is a limit."""
+        if len(self._accepted) < _COMPLAINTS_PROVE:
+            return False
+        span_s = max(now_s - self._accepted[0], 1e-3)
+        return len(self._accepted) / span_s >= self.rate_per_s * _AT_PACE
 
     def restart_low(self, now_s: float) -> None:
         """Begin again at a tenth of the ceiling after an outage, and climb as answers allow."""

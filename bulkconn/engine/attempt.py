@@ -121,7 +121,7 @@ class Attempter:
         finally:
             run.gate.leave()
         if token is None:
-            unsent = Outcome(OutcomeKind.NOT_SENT, code="not_sent", message="the gate closed before the POST")
+            unsent = Outcome(OutcomeKind.NOT_SENT)
             await self._move_on(row, self._unsent_state(row), unsent)
             if not run.stops.is_stopping:
                 self._later(row, 0.0)
@@ -296,8 +296,8 @@ class Attempter:
             to,
             run.clock.now(),
             run.run_id,
-            error_code=outcome.code,
-            error_message=outcome.message,
+            error_code=outcome.code or None,
+            error_message=outcome.message or None,
             request_id=outcome.request_id,
             status=outcome.status,
             attempt_end=_ATTEMPT_ENDS[outcome.kind] if is_attempt else None,

@@ -152,8 +152,7 @@ class Gate:
         """
         now_s = self._clock.elapsed_s()
         is_news = self.pace.on_complaint(now_s, sent_at_s)
-        if is_news:
-            self._throttle.set_rate(self.pace.rate_per_s)
+        self._throttle.set_rate(self.pace.rate_per_s)
         if closes_for_s is None:
             return
         if closes_for_s <= 0.0:

@@ -97,6 +97,11 @@ class Engine:
         self.stops.interrupt()
         self.run.queue.changed.set()
 
+    def cut(self) -> None:
+        """End now: cut what is in flight. Rows whose POST was on its way are in doubt, durably."""
+        self.interrupt()
+        self._cut_requests()
+
     @property
     def in_flight(self) -> int:
         """Rows and lookups that are worked on at this moment."""
@@ -277,12 +282,15 @@ class Engine:
         if self._active and self.stops.is_stopping:
             self.run.log.info("run.draining", in_flight=len(self._active), drain_s=self._drain_s)
             await asyncio.wait(self._active, timeout=self._drain_s)
-            for task in (*self._looker.asking, *(self._attempter.posting if self._attempter else ())):
-                task.cancel()
+            self._cut_requests()
         if self._active:
             await asyncio.wait(self._active)
         if self._defects:
             raise self._defects[0]
+
+    def _cut_requests(self) -> None:
+        for task in (*self._looker.asking, *(self._attempter.posting if self._attempter else ())):
+            task.cancel()
 
     async def _put_back_if_alike(self) -> None:
         """Put rows back to pending that failed for everybody's fault."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from asyncio_throttle.throttler import Throttler
 
 from bulkconn.core.pace import spacing
 
-#: Timers fire at whole milliseconds; a hair later than the window's end saves the second look.
+#: Timers may fire a hair early; then the Throttler looks again after this long, not a whole period.
 _HAIR_S = 0.0005
 
 
@@ -21,7 +22,7 @@ class SpacedThrottler(Throttler):
 
     def __init__(self, rate_per_s: float) -> None:
         n, period_s = spacing(rate_per_s)
-        super().__init__(n, period_s)
+        super().__init__(n, period_s, _HAIR_S)
 
     def set_rate(self, rate_per_s: float) -> None:
         """Change the pace from the next request on."""
@@ -33,5 +34,5 @@ class SpacedThrottler(Throttler):
         surplus = len(self._task_logs) - self.rate_limit
         if surplus >= 0:
             free_at = self._task_logs[surplus] + self.period
-            self.retry_interval = max(_HAIR_S, free_at - time.monotonic() + _HAIR_S)
+            await asyncio.sleep(max(0.0, free_at - time.monotonic()))
         await super().acquire()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import time
+from http.client import HTTPConnection
 from random import Random
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
 
 _ROWS = 600
 _KILLS = 10
-#: Mostly faults that hide what happened; few 5xx and 429, because those slow the run down on purpose.
+#: Faults that hide what happened. No 5xx and 429: each of those slows a run down on purpose.
 _FAULTS = {
     "reset_before": 0.03,
     "reset_after_create": 0.05,
@@ -29,9 +33,6 @@ _FAULTS = {
     "no_id": 0.01,
     "location_only": 0.02,
     "body_only": 0.02,
-    "status_500_before": 0.002,
-    "status_504_after": 0.002,
-    "status_429": 0.002,
     "get_cut_body": 0.05,
     "get_odd_shape": 0.02,
 }
@@ -96,6 +97,62 @@ def test_run_killed_right_after_each_201_loses_no_id(
             victim.append(running)
             assert running.wait().code == -signal.SIGKILL
         _finish(emulator, place, rows=300)
+
+
+@pytest.mark.xfail(reason="the emulator drops a POST whose client leaves in the first half of its latency")
+def test_post_whose_client_dies_before_the_answer_takes_effect(start_emulator: StartEmulator) -> None:
+    """A service that has a whole request goes on with it: that is what makes kill -9 dangerous."""
+    emulator = start_emulator("--latency", "0.4")
+    address = urlsplit(emulator.origin)
+    body = json.dumps(
+        {
+            "name": "orphan",
+            "auth": {
+                "specName": "Basic Authentication",
+                "params": {
+                    "server": "db.example.com",
+                    "port": "5432",
+                    "database": "sales",
+                    "username": "reader",
+                    "password": "pa55-in-tests",
+                    "sslMode": "Require",
+                },
+            },
+            "connectionSpec": {"id": "74a1c565-4e59-48d7-9d67-7c03b8a13137", "version": "1.0"},
+        }
+    )
+    headers = {
+        "Authorization": f"Bearer {_token(emulator)}",
+        "x-api-key": "client",
+        "x-gw-ims-org-id": "EMULATOR@AdobeOrg",
+        "x-sandbox-name": "dev",
+        "Content-Type": "application/json",
+    }
+    http = HTTPConnection(address.hostname or "", address.port)
+    http.request("POST", f"{address.path}/data/foundation/flowservice/connections", body, headers)
+    time.sleep(0.1)
+    http.close()
+    until = time.monotonic() + 3
+    while emulator.counts()["connection_count"] == 0 and time.monotonic() < until:
+        time.sleep(0.05)
+    assert emulator.counts()["connection_count"] == 1
+
+
+def _token(emulator: EmulatorProcess) -> str:
+    address = urlsplit(emulator.origin)
+    form = urlencode(
+        {
+            "grant_type": "client_credentials",
+            "client_id": emulator.env["BULKCONN_CLIENT_ID"],
+            "client_secret": emulator.env["BULKCONN_CLIENT_SECRET"],
+            "scope": emulator.env["BULKCONN_SCOPES"],
+        }
+    )
+    with contextlib.closing(HTTPConnection(address.hostname or "", address.port)) as http:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        http.request("POST", "/ims/token/v3", form, headers)
+        token: str = json.loads(http.getresponse().read())["access_token"]
+        return token
 
 
 def _finish(emulator: EmulatorProcess, place: Workplace, rows: int = _ROWS) -> None:

@@ -36,6 +36,11 @@ check: $(VENV)/.dev ## lint, formatting, types, import contracts, 100 % coverage
 	COVERAGE_FILE=.coverage.pure $(BIN)/python -m pytest tests/unit/core tests/unit/sources -q -n $(JOBS) \
 	  --cov=bulkconn.core --cov=bulkconn.sources --cov-branch --cov-fail-under=100
 
+SEEDS ?= 2000
+.PHONY: simulate
+simulate: $(VENV)/.dev ## play SEEDS=2000 runs on virtual time, full of faults and crashes, on all cores
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
 .PHONY: lock
 lock: ## resolve the newest dependencies that pyproject.toml allows, with hashes
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \

@@ -73,7 +73,12 @@ def command(
         where.__doc__ = function.__doc__
         # The options were attached to the function that carries the text.
         where.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
-        return click.command(name, cls=ConfiguredCommand, epilog=epilog)(where)
+        made = click.command(name, cls=ConfiguredCommand, epilog=epilog)(where)
+        for option in made.params:
+            if isinstance(option, click.Option) and option.envvar is None:
+                option.envvar = f"BULKCONN_{name}_{(option.name or '').rstrip('_')}".upper()
+                option.show_envvar = True
+        return made
 
     return decorate
 
@@ -224,7 +229,7 @@ policy: Final = group_of(
             "What becomes of a row that was never sent when its name exists already.",
             type=click.Choice(["hold", "adopt", "create"], case_sensitive=False), default="hold",
         ),
-        _switch("--retry-failed", None, "Send rows again that failed before."),
+        _switch("--retry-failed", "BULKCONN_RETRY_FAILED", "Send rows again that failed before."),
         _switch(
             "--marker", "BULKCONN_MARKER",
             "Append a proof of ownership to each description: [bulkconn:<ledger id>/<key hash>].",

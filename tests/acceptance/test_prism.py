@@ -77,8 +77,8 @@ def prism(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_mock_of_adobes_api_accepts_the_requests_of_a_run(prism: str, tmp_path: Path) -> None:
     """Each POST gets 201 and each lookup 200: Prism finds nothing against them.
 
-    The mock's answers are the file's static examples: one id for all, none of them findable. So only
-    what it says to the requests counts, not what becomes of the rows.
+    The mock's answers are the file's static examples: a `Location` that names nothing, beside one id for
+    all. So the rows are rightly in doubt, and only what the mock says to the requests counts.
     """
     with Middleman(answer=_asking(prism)) as middleman:
         env = {

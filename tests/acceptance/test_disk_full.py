@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tests.acceptance.conftest import MountDisk, OpenWorkplace, StartEmulator
     from tests.acceptance.process import EmulatorProcess, Ended, Workplace
 
+pytestmark = pytest.mark.slow
+
 _ROWS = 300
 _UNRECORDED = re.compile(r"^UNRECORDED key=(\S+) connection_id=(\S+)$", re.MULTILINE)
 #: Starts the command with a limit on the size of the files that it writes.

@@ -74,6 +74,7 @@ def test_run_killed_ten_times_amid_faults_ends_exactly_once(
     _finish(emulator, place)
 
 
+@pytest.mark.slow
 def test_run_killed_right_after_each_201_loses_no_id(
     start_emulator: StartEmulator, open_workplace: OpenWorkplace
 ) -> None:

@@ -96,6 +96,7 @@ def emulator(start_emulator: StartEmulator) -> EmulatorProcess:
     return emulator
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("output", "log_format"), [("text", "console"), ("json", "json")])
 def test_secrets_of_all_kinds_are_in_no_artefact_of_any_command(
     output: str, log_format: str, emulator: EmulatorProcess, open_workplace: OpenWorkplace, tmp_path: Path

@@ -82,8 +82,9 @@ class Middleman:
 
     def exchange(self, exchange: Exchange, write: Callable[[Exchange], None]) -> None:
         """Get the answer, write it, and tell."""
-        self._answer(exchange)
+        # Before there is an answer: a request whose answer is lost was made all the same.
         self.exchanges.append(exchange)
+        self._answer(exchange)
         write(exchange)
         if self._after is not None:
             self._after(exchange)

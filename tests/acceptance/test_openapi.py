@@ -74,7 +74,8 @@ def test_requests_of_a_run_are_valid_by_adobes_openapi_file(
         known = _query_parameters(document, exchange.method)
         assert {name for name, _ in parse_qsl(urlsplit(exchange.target).query)} <= known
     methods = Counter(one.method for one in exchanges)
-    assert methods["POST"] >= 61
+    # 62 rows, and two of them sent again after a reset that created nothing.
+    assert methods["POST"] == 64
     assert methods["GET"] >= 4
 
 

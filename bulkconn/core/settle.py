@@ -107,12 +107,16 @@ def _is_equal(doubt: Doubt, item: ListedConnection) -> bool:
         _marker_of(item) is None
         and item.name == sent_as.name
         and item.connection_spec_id == sent_as.connection_spec_id
-        and (
-            item.created_client is None
-            or doubt.client_id is None
-            or item.created_client == doubt.client_id
-            or item.created_client in doubt.own_clients
-        )
+        and _has_our_client(doubt, item)
+    )
+
+
+def _has_our_client(doubt: Doubt, item: ListedConnection) -> bool:
+    return (
+        item.created_client is None
+        or doubt.client_id is None
+        or item.created_client == doubt.client_id
+        or item.created_client in doubt.own_clients
     )
 
 
@@ -240,9 +244,20 @@ def find_twins(
     items: Iterable[ListedConnection],
     holders: Mapping[ConnectionId, EndpointKey],
 ) -> tuple[ListedConnection, ...]:
-    """Give the connections that are ours by every sign and yet are not the one that the row holds."""
+    """Give the connections that are ours by every sign and yet are not the one that the row holds.
+
+    Where no own connection shows to the letter, the service may re-case names or hide specs: then what is
+    merely alike, and not certainly another's, may be ours too.
+    """
     findings = judge_listing(doubt, items, holders)
-    return tuple(item for item in findings.ours if item.connection_id != own_id)
+    found = findings.ours
+    if not any(_is_equal(doubt, item) for item in found):
+        found += tuple(
+            item
+            for item in findings.blockers
+            if _is_free(doubt, item, holders) and _marker_of(item) is None and _has_our_client(doubt, item)
+        )
+    return tuple(item for item in found if item.connection_id != own_id)
 
 
 def _why_held(findings: Findings) -> str:

@@ -393,6 +393,18 @@ def test_twins_are_ours_by_every_sign_but_not_the_one_we_hold() -> None:
     assert find_twins(doubt(), ConnectionId("own"), items, holders) == (listed("twin"),)
 
 
+def test_twins_may_be_merely_alike_where_no_own_connection_shows_to_the_letter() -> None:
+    """A service that re-cases names, or hides specs, must not hide a twin; a stranger's client is none."""
+    items = [
+        listed("own", name="ORDERS"),
+        listed("twin", name="ORDERS"),
+        listed("spec", connection_spec_id=None),
+        listed("human", name="ORDERS", created_client="human"),
+    ]
+    found = find_twins(doubt(client_id="us"), ConnectionId("own"), items, {})
+    assert {item.connection_id for item in found} == {"twin", "spec"}
+
+
 def test_twins_of_a_row_without_an_id_are_all_that_is_ours() -> None:
     """A failed row whose earlier attempt took effect after all has one such."""
     assert find_twins(doubt(), None, [ONE, TWO], {}) == (ONE, TWO)

@@ -17,6 +17,8 @@ FLOOR_PER_S: Final = 0.5
 _GOODPUT_SHARE: Final = 0.97
 _LOSE_AT_LEAST: Final = 0.97
 _LOSE_AT_MOST: Final = 0.1
+#: A second with 5xx in it takes this.
+_LOSE_BY_STRAIN: Final = 0.9
 #: A single complaint amid little traffic takes this.
 _LOSE_UNPROVEN: Final = 0.7
 #: Complaints in one burst (or requests taken in a second) from which they prove a limit.
@@ -30,7 +32,9 @@ _CLIMB_NEAR: Final = 0.003
 _RESTART_SHARE: Final = 0.1
 #: "Near" begins at this share of the pace at which the service last complained.
 _NEAR: Final = 0.9
-#: Seconds after which the pace of the last complaint is forgotten.
+#: The pace of the last complaint rises by this share a second, so that stray complaints lose their hold,
+#: and after so many seconds it is forgotten.
+_FADING_PER_S: Final = 0.02
 _MEMORY_S: Final = 60.0
 _WINDOW_S: Final = 1.0
 #: How many ways to cut a second are compared, about.
@@ -83,6 +87,7 @@ class Pace:
         self._lowered_at_s: float | None = None
         self._complaint_rate_per_s = 0.0
         self._climbed_at_s: float | None = None
+        self._strained_at_s: float | None = None
         self._complaints = 0
         self._before_burst = ceiling_per_s
         self._taken_before_burst = 0
@@ -134,6 +139,18 @@ class Pace:
         span_s = max(now_s - self._accepted[0], 1e-3)
         return len(self._accepted) / span_s >= self.rate_per_s * _AT_PACE
 
+    def on_strain(self, now_s: float) -> bool:
+        """Lower the rate by a tenth for a service that stumbles (5xx), at most once a second.
+
+        Unlike a complaint it names no limit, so the climb back is the fast one. Returns whether the
+        rate was lowered.
+        """
+        if self._strained_at_s is not None and now_s - self._strained_at_s < _WINDOW_S:
+            return False
+        self._strained_at_s = self._climbed_at_s = now_s
+        self.rate_per_s = max(self._floor_per_s, self.rate_per_s * _LOSE_BY_STRAIN)
+        return True
+
     def restart_low(self, now_s: float) -> None:
         """Begin again at a tenth of the ceiling after an outage, and climb as answers allow."""
         self.rate_per_s = min(self.ceiling_per_s, max(1.0, self.ceiling_per_s * _RESTART_SHARE))
@@ -141,11 +158,11 @@ class Pace:
         self._complaint_rate_per_s = self.ceiling_per_s
 
     def _is_near_complaint(self, now_s: float) -> bool:
-        return (
-            self._lowered_at_s is not None
-            and now_s - self._lowered_at_s < _MEMORY_S
-            and self.rate_per_s >= self._complaint_rate_per_s * _NEAR
-        )
+        if self._lowered_at_s is None:
+            return False
+        age_s = now_s - self._lowered_at_s
+        fading = 1 + _FADING_PER_S * age_s
+        return age_s < _MEMORY_S and self.rate_per_s >= self._complaint_rate_per_s * fading * _NEAR
 
     def _forget(self, now_s: float) -> None:
         while self._accepted and now_s - self._accepted[0] > _WINDOW_S:

@@ -59,10 +59,12 @@ async def _answer(request: web.Request, handler: Handler, service: Service, now:
         if wait_s is not None:
             refusal = too_many_requests(service.settings.retry_after, wait_s)
     latency_s = service.draw_latency_s()
-    if latency_s:
-        await asyncio.sleep(latency_s / 2)
     response: web.StreamResponse
     try:
+        # Read before the wait: a request that arrived whole takes effect though its client dies meanwhile.
+        await request.read()
+        if latency_s:
+            await asyncio.sleep(latency_s / 2)
         response = (
             refusal
             or _check_identity(request, service)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from bulkconn.core.outcome import Outcome, OutcomeKind, Scope
@@ -33,8 +34,10 @@ def tell_everybody(run: RunContext, outcome: Outcome, sent: Sent) -> None:
         run.gate.on_token_accepted(sent.token, is_post=sent.is_post)
     if outcome.kind is OutcomeKind.THROTTLED:
         run.this_run.throttled += 1
-    if outcome.lowers_pace or outcome.closes_gate_s is not None:
+    if outcome.status == HTTPStatus.TOO_MANY_REQUESTS:
         run.gate.on_complaint(sent.at_s, outcome.closes_gate_s)
+    elif outcome.lowers_pace:
+        run.gate.on_strain(outcome.closes_gate_s)
     if outcome.closes_gate_s is not None and outcome.closes_gate_s > run.patience.max_wait_s:
         run.stops.stop(_too_long(run, outcome.closes_gate_s))
     if outcome.stops_run:

@@ -145,8 +145,15 @@ class Gate:
         if self.pace.on_accepted(self._clock.elapsed_s()):
             self._throttle.set_rate(self.pace.rate_per_s)
 
+    def on_strain(self, closes_for_s: float | None) -> None:
+        """The service stumbled: lower the pace a little and, if it asked for that, close for everybody."""
+        if self.pace.on_strain(self._clock.elapsed_s()):
+            self._throttle.set_rate(self.pace.rate_per_s)
+        if closes_for_s is not None:
+            self.close_for(closes_for_s, "strained")
+
     def on_complaint(self, sent_at_s: float, closes_for_s: float | None) -> None:
-        """The service said "too fast" or stumbled: lower the pace and, if asked, close for everybody.
+        """The service said "too fast": lower the pace and close for everybody.
 
         `closes_for_s` 0 means that it did not say how long: a jittered backoff decides.
         """

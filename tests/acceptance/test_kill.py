@@ -100,7 +100,6 @@ def test_run_killed_right_after_each_201_loses_no_id(
         _finish(emulator, place, rows=300)
 
 
-@pytest.mark.xfail(reason="the emulator drops a POST whose client leaves in the first half of its latency")
 def test_post_whose_client_dies_before_the_answer_takes_effect(start_emulator: StartEmulator) -> None:
     """A service that has a whole request goes on with it: that is what makes kill -9 dangerous."""
     emulator = start_emulator("--latency", "0.4")

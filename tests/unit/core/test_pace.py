@@ -140,6 +140,15 @@ def test_pace_after_three_complaints_of_one_burst_is_what_was_taken() -> None:
     assert pace.rate_per_s == pytest.approx(5.0)
 
 
+def test_pace_loses_a_tenth_a_second_to_a_service_that_stumbles() -> None:
+    """However many 5xx a second brings, it costs a tenth of the pace, and the way back is short."""
+    pace = Pace(50.0)
+    assert [pace.on_strain(now_s) for now_s in (1.0, 1.2, 1.9, 2.1)] == [True, False, False, True]
+    assert pace.rate_per_s == pytest.approx(40.5)
+    accept(pace, from_s=2.2, seconds=3.0, per_s=40.0)
+    assert pace.rate_per_s == 50.0
+
+
 def test_pace_is_lowered_once_a_burst() -> None:
     """A second complaint about requests sent before the lowering is no news."""
     pace = Pace(20.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 
 from asyncio_throttle.throttler import Throttler
 
@@ -16,13 +17,15 @@ _HAIR_S = 0.0005
 class SpacedThrottler(Throttler):
     """A Throttler whose window is a tenth of a second, awaited by one dispatcher only.
 
-    It lets at most n requests through in any n/rate seconds, so requests are spaced, and no window of a
-    second passes the rate.
+    It lets at most n requests through in any n/rate seconds, so requests are spaced. That alone lets a
+    second see more than the ceiling where it is no multiple of n, or where n changes: so the requests of
+    the last second are counted too.
     """
 
-    def __init__(self, rate_per_s: float) -> None:
-        n, period_s = spacing(rate_per_s)
+    def __init__(self, ceiling_per_s: float) -> None:
+        n, period_s = spacing(ceiling_per_s)
         super().__init__(n, period_s, _HAIR_S)
+        self._second: deque[float] = deque(maxlen=max(1, int(ceiling_per_s)))
 
     def set_rate(self, rate_per_s: float) -> None:
         """Change the pace from the next request on."""
@@ -32,7 +35,9 @@ class SpacedThrottler(Throttler):
         """Wait for the next free place. Cancel: no place is taken."""
         self.flush()
         surplus = len(self._task_logs) - self.rate_limit
-        if surplus >= 0:
-            free_at = self._task_logs[surplus] + self.period
-            await asyncio.sleep(max(0.0, free_at - time.monotonic()))
+        free_at = self._task_logs[surplus] + self.period if surplus >= 0 else 0.0
+        if len(self._second) == self._second.maxlen:
+            free_at = max(free_at, self._second[0] + 1.0)
+        await asyncio.sleep(max(0.0, free_at - time.monotonic()))
         await super().acquire()
+        self._second.append(time.monotonic())

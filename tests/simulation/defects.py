@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
@@ -13,14 +14,15 @@ from bulkconn.core.listing import Page, read_page
 from bulkconn.core.pace import spacing
 from bulkconn.core.plan import decide_existing
 from bulkconn.core.protocols import PageQuery
-from bulkconn.core.settle import Findings, decide_settlement
-from bulkconn.engine import attempt, clearance, gate, lookup, settling, throttle, twins
+from bulkconn.core.settle import Findings, decide_settlement, judge_listing
+from bulkconn.engine import attempt, clearance, context, gate, lookup, settling, throttle, twins
 from bulkconn.engine.rows import Row, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from bulkconn.core.endpoint import Endpoint
+    from bulkconn.core.lifecycle import State
     from bulkconn.core.protocols import Token
     from bulkconn.core.record import SentAs
     from bulkconn.core.reply import ListedConnection, Listing, Reply
@@ -124,11 +126,45 @@ def _doubled_throttle() -> list[tuple[Any, str, Any]]:
         n, period_s = spacing(rate_per_s)
         return 2 * n, period_s
 
-    return [(throttle, "spacing", doubled)]
+    return [(throttle, "spacing", doubled), *_ceiling_held_by_spacing_alone()]
 
 
 def _refusal_of_an_old_token_counted() -> list[tuple[Any, str, Any]]:
     return [(gate.Gate, "_is_same", lambda self, token: self._token is not None)]
+
+
+def _one_control_for_ever() -> list[tuple[Any, str, Any]]:
+    original = settling.Settler._control
+
+    async def control(self: settling.Settler, *arguments: Any, skip: int) -> Any:
+        return await original(self, *arguments, skip=0)
+
+    return [(settling.Settler, "_control", control)]
+
+
+def _edited_row_counted_as_created() -> list[tuple[Any, str, Any]]:
+    def count_name(_self: context.RunContext, _key: object, state: State) -> str:
+        return "in_doubt" if state == "sending" else state.value
+
+    return [(context.RunContext, "count_name", count_name)]
+
+
+def _ceiling_held_by_spacing_alone() -> list[tuple[Any, str, Any]]:
+    original = throttle.SpacedThrottler.__init__
+
+    def begin(self: throttle.SpacedThrottler, ceiling_per_s: float) -> None:
+        original(self, ceiling_per_s)
+        self._second = deque(maxlen=10**6)
+
+    return [(throttle.SpacedThrottler, "__init__", begin)]
+
+
+def _only_twins_to_the_letter() -> list[tuple[Any, str, Any]]:
+    def find(doubt: Doubt, own_id: object, items: Iterable[ListedConnection], holders: Any) -> Any:
+        found = judge_listing(doubt, items, holders).ours
+        return tuple(item for item in found if item.connection_id != own_id)
+
+    return [(twins, "find_twins", find)]
 
 
 #: Each defect by its name, with what makes it and a word of what must be said of it.
@@ -143,5 +179,8 @@ DEFECTS: Final[dict[str, tuple[Callable[[], list[tuple[Any, str, Any]]], str]]] 
     "late twin never looked for": (_late_twin_never_looked_for, "twin"),
     "fractional throttle": (_fractional_throttle, "in a second"),
     "doubled throttle": (_doubled_throttle, "in a second"),
+    "one control for ever": (_one_control_for_ever, "still in_doubt"),
+    "edited row counted as created": (_edited_row_counted_as_created, "the report says"),
+    "only twins to the letter": (_only_twins_to_the_letter, "does not know"),
     "401 on an old token counted as refused": (_refusal_of_an_old_token_counted, "renewed without a reason"),
 }

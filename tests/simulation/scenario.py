@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
+from unittest import mock
 
 from bulkconn.core.errors import BulkconnError
 from bulkconn.core.names import RunId
 from bulkconn.core.plan import OnExisting
 from bulkconn.core.settings import PaceSettings, PatienceSettings, RunSettings
+from bulkconn.engine import feed, settling, twins
+from bulkconn.engine import rows as row_queue
 from bulkconn.engine.context import World
 from bulkconn.engine.run import Engine
 from bulkconn.engine.run import Service as EngineService
@@ -32,6 +36,7 @@ from tests.simulation.world import Disk, Stuck, VirtualClock, VirtualLoop, Virtu
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.report import Report
@@ -118,7 +123,9 @@ class _Log:
 def simulate(seed: int, *, rows: int = ROWS, trace: Callable[[str], None] | None = None) -> Verdict:
     """Play one seed to its end and judge it."""
     story = Story(seed, rows, trace)
-    with virtual_time(story.loop):
+    with virtual_time(story.loop), ExitStack() as stack:
+        for owner, name, value in story.limits:
+            stack.enter_context(mock.patch.object(owner, name, value))
         story.play()
     return story.verdict
 
@@ -137,7 +144,7 @@ class Story:
         self.grace_s: float | None = dice.choice(
             (2.0, 5.0, 20.0, 60.0, 120.0, None if dice.random() < 0.3 else 9.0)
         )
-        self.rate = dice.choice((2.0, 5.0, 10.0, 20.0, 40.0, 50.0))
+        self.rate = dice.choice((2.0, 5.0, 10.0, 20.0, 21.0, 25.0, 29.0))
         self.marker = dice.random() < 0.2
         self.lines = self._draw_lines(rows)
         self.next_row = rows
@@ -152,8 +159,25 @@ class Story:
         )
         self.has_strangers = dice.random() < 0.5
         self.unrecorded: list[tuple[str, str]] = []
+        self.snapshots: list[bytes] = []
+        self.was_restored = False
+        self.was_meddled_with = False
+        self.limits = self._draw_limits()
 
     # --- what the seed decides --------------------------------------------------------------------
+
+    def _draw_limits(self) -> list[tuple[ModuleType, str, int]]:
+        """Let thirty rows meet what is made for thousands: listings for many doubts, batches, full heaps."""
+        dice = self.dice
+        waiting = dice.choice((2, 5_000, 5_000))
+        return [
+            (settling, "LISTING_FROM", dice.choice((0, 3, 200))),
+            (feed, "BATCH_ROWS", dice.choice((1, 7, 200))),
+            (feed, "WAITING_MAX", waiting),
+            (row_queue, "WAITING_MAX", waiting),
+            (twins, "LISTING_FROM", dice.choice((0, 3, 200))),
+            (twins, "_BATCH", dice.choice((1, 3, 100))),
+        ]
 
     def _draw_lines(self, rows: int) -> list[InventoryLine]:
         dice = self.dice
@@ -181,7 +205,7 @@ class Story:
             grace_s=self.grace_s,
             is_within=self.is_within,
             timeout_s=dice.choice((1.5, 5.0, 15.0)),
-            latency_s=dice.choice((0.02, 0.3, 1.0)),
+            latency_s=dice.choice((0.02, 0.02, 0.3, 1.0)),
             lag_s=dice.choice((0.0, 0.5, 3.0, grace_s, grace_s * (1 if self.is_within else 3))),
             late_s=grace_s * (1.0 if self.is_within else dice.choice((1.5, 4.0))),
             page_items=dice.choice((3, 10, 100)),
@@ -189,6 +213,7 @@ class Story:
             shows_client=dice.random() < 0.8,
             shows_params=dice.random() < 0.7,
             shows_sandbox=dice.random() < 0.7,
+            shows_spec=dice.random() < 0.9,
             recases=self.is_within and dice.random() < 0.05,
             rejected=frozenset(line.name for line in self.lines if dice.random() < 0.03)
             if dice.random() < 0.8
@@ -372,15 +397,30 @@ class Story:
         if dice.random() < 0.2:
             self.boot += 1
             self.booted_at_s = self.loop.now_s - dice.random() * 100.0
-        if dice.random() < 0.3:
+        if dice.random() < 0.3 and not self.was_restored:
             self._edit_inventory()
         if dice.random() < 0.2:
             self._rename_by_hand()
         if self.has_strangers and dice.random() < 0.4:
             self._plant_between()
+        if dice.random() < 0.05 and self.snapshots and self.is_within:
+            self._restore_ledger()
+        self.snapshots.append(self.disk.connection.serialize())
+
+    def _restore_ledger(self) -> None:
+        """Put an older ledger back, once everything shows that the newer one knew of."""
+        if self.on_existing is OnExisting.CREATE or self.grace_s is None or self.was_meddled_with:
+            return
+        shown_s = max((made.visible_s for made in self.service.made), default=0.0)
+        self.loop.freeze(max(0.0, shown_s - self.loop.now_s) + 1.0)
+        self.disk.connection.deserialize(self.dice.choice(self.snapshots))
+        self.was_restored = True
+        if self.trace is not None:
+            self.trace("=== an older ledger is restored")
 
     def _edit_inventory(self) -> None:
         dice = self.dice
+        self.was_meddled_with = True
         for _ in range(dice.randint(1, 5)):
             index = dice.randrange(len(self.lines))
             line = self.lines[index]
@@ -405,8 +445,9 @@ class Story:
         created = self.disk.rows("SELECT key, connection_id, sandbox FROM rows WHERE state = 'created'")
         known = {key for (key,) in self.disk.rows("SELECT key FROM rows WHERE attempts > 0")}
         free = [line for line in self.lines if line.endpoint().key not in known]
-        if not created or not free:
+        if not created or not free or self.was_restored:
             return
+        self.was_meddled_with = True
         _, made_id, sandbox = self.dice.choice(created)
         line = self.dice.choice(free)
         for made in self.service.made:

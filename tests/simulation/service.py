@@ -89,6 +89,7 @@ class Habits:
     shows_client: bool = True
     shows_params: bool = True
     shows_sandbox: bool = True
+    shows_spec: bool = True
     recases: bool = False
     late_s: float = 0.0
     rejected: frozenset[str] = frozenset()
@@ -289,11 +290,12 @@ class Service:
         item: dict[str, Any] = {
             "id": made.id,
             "name": made.name,
-            "connectionSpec": {"id": made.spec_id, "version": "1.0"},
             "createdAt": int(made.effect_s * 1000),
             "etag": f'"{made.id}"',
             "state": "enabled",
         }
+        if self.habits.shows_spec:
+            item["connectionSpec"] = {"id": made.spec_id, "version": "1.0"}
         if self.habits.shows_client and made.client:
             item["createdClient"] = made.client
         if self.habits.shows_sandbox:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _ROWS = 600
 _KILLS = 10
-#: Faults that hide what happened. No 5xx and 429: each of those slows a run down on purpose.
+#: Faults that hide what happened, and some that slow a run down.
 _FAULTS = {
     "reset_before": 0.03,
     "reset_after_create": 0.05,
@@ -33,6 +33,9 @@ _FAULTS = {
     "no_id": 0.01,
     "location_only": 0.02,
     "body_only": 0.02,
+    "status_500_before": 0.01,
+    "status_504_after": 0.01,
+    "status_429": 0.003,
     "get_cut_body": 0.05,
     "get_odd_shape": 0.02,
 }

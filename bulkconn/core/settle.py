@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 #: Seconds after the end of a doubtful attempt at which it is looked up; then every 60 s.
 LOOK_OFFSETS_S: Final = (1.0, 3.0, 10.0, 30.0, 90.0)
 _LOOK_EVERY_S: Final = 60.0
+#: How long a doubt is looked up that may never be sent again, seconds: nothing waits for it.
+_PATIENCE_OF_NEVER_S: Final = 30.0
 #: Complete lookups without a find that it takes, at least, before a row may be sent again.
 LOOKS_NEEDED: Final = 2
 #: How often a lookup is repeated for a control that does not show, before the row stays in doubt.
@@ -204,7 +206,7 @@ def decide_settlement(
         return Claim(findings.ours[0])
     if findings.ours or findings.blockers:
         return Hold(findings.ours + findings.blockers, _why_held(findings))
-    patience_s = grace_s if grace_s is not None else LOOK_OFFSETS_S[-1]
+    patience_s = grace_s if grace_s is not None else _PATIENCE_OF_NEVER_S
     if looks.complete < LOOKS_NEEDED or looks.last_begun_s < looks.since_s + patience_s:
         return LookAgain(next_look_at_s(looks, grace_s))
     if certainly_created:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from bulkconn.core.classify import classify_create
@@ -79,6 +80,9 @@ class Attempter:
             return
         if not await self._clearance.is_given(row, endpoint):
             return
+        if row.state is State.PENDING and row.ambiguous and self._settler.is_used_up(row):
+            await self._settler.fail_used_up(row)
+            return
         request = await self._request(row, endpoint)
         if request is None:
             return
@@ -131,7 +135,7 @@ class Attempter:
         run = self._run
         now = run.clock.now()
         sent_as = SentAs(endpoint.sandbox, endpoint.name, endpoint.connection_spec_id)
-        is_resend = row.state is State.IN_DOUBT and self._settler.counts(row)
+        is_resend = bool(row.ambiguous) and self._settler.counts(row)
         changes: list[Change] = []
         if row.state in {State.IN_DOUBT, State.HELD}:
             # Absent beyond the grace, or free again: the way to a new intent leads through pending, and
@@ -224,6 +228,7 @@ class Attempter:
         since_s = run.clock.elapsed_s()
         row.certainly_created = row.certainly_created or outcome.kind is OutcomeKind.CERTAINLY_CREATED
         row.doubt_streak = run.outage.streak_no
+        row.is_excused = outcome.status == HTTPStatus.TOO_MANY_REQUESTS
         row.cleared_at_s = None
         row.failed_looks = 0
         await self._move_on(row, State.IN_DOUBT, outcome, since_s=since_s)

@@ -32,9 +32,8 @@ def tell_everybody(run: RunContext, outcome: Outcome, sent: Sent) -> None:
         run.gate.on_token_refused(sent.token, outcome.message, is_post=sent.is_post)
     elif outcome.status is not None:
         run.gate.on_token_accepted(sent.token, is_post=sent.is_post)
-    if outcome.kind is OutcomeKind.THROTTLED:
-        run.this_run.throttled += 1
     if outcome.status == HTTPStatus.TOO_MANY_REQUESTS:
+        run.this_run.throttled += 1
         run.gate.on_complaint(sent.at_s, outcome.closes_gate_s)
     elif outcome.lowers_pace:
         run.gate.on_strain(outcome.closes_gate_s)

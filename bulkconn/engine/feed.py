@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bulkconn.engine.context import RunContext
     from bulkconn.engine.settling import Settler
 
+#: Error codes of doubts that use up nothing of their row.
+_EXCUSES: Final = frozenset({"cut_off", "interrupted"})
 #: Rows read, compared with the ledger and queued at a time.
 BATCH_ROWS: Final = 200
 
@@ -166,6 +168,7 @@ def row_of(record: LedgerRecord | None, endpoint: Endpoint | None) -> Row:
         ambiguous=record.ambiguous,
         resends=0 if record.state is State.FAILED else record.resends,
         certainly_created=record.certainly_created,
+        is_excused=record.error_code in _EXCUSES,
     )
 
 

@@ -32,8 +32,9 @@ class Row:
     `endpoint` is None for a row in doubt that no inventory holds any more: it is looked up, never
     sent. `tries` counts requests that were certainly not processed, in this run; `definitive_at` is
     what the service had answered by the last of them, so that an outage uses up nothing. `doubt_streak`
-    is the streak of bad answers that the last doubt belongs to; None after a crash, which uses up
-    nothing either. `cleared_at_s` is when the row was found absent and cleared to be sent again.
+    is the streak of bad answers that the last doubt belongs to, None where another process had it;
+    `is_excused` tells that it came by a crash, an interrupt or a 429, which use up nothing either.
+    `cleared_at_s` is when the row was found absent and cleared to be sent again.
     `rejection` is the refusal that awaits a last look before the row may be called failed. `counted`
     tells whether the row is part of the tally.
     """
@@ -53,6 +54,7 @@ class Row:
     tries: int = 0
     definitive_at: int = -1
     doubt_streak: int | None = None
+    is_excused: bool = False
     cleared_at_s: float | None = None
     looks: Looks | None = None
     failed_looks: int = 0

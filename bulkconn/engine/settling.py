@@ -197,7 +197,6 @@ class Settler:
 
     async def _absent(self, row: Row) -> None:
         run = self._run
-        patience = run.settings.patience
         if row.glance_only:
             return
         if row.rejection is not None:
@@ -205,19 +204,29 @@ class Settler:
         elif row.endpoint is None:
             await run.move(row, Move(row.key, State.PENDING, run.clock.now(), run.run_id))
             run.this_run.settled += 1
-        elif row.resends >= patience.max_resends and self.counts(row):
-            await self._fail(
-                row,
-                "resends_exhausted",
-                f"sent {row.attempts} times without an answer, and no lookup shows a connection",
-            )
+        elif self.is_used_up(row):
+            await self.fail_used_up(row)
         else:
             row.cleared_at_s = run.clock.elapsed_s()
             run.queue.later(Work.RETRY, row, row.cleared_at_s)
 
     def counts(self, row: Row) -> bool:
-        """Tell whether sending a row again uses up one of its resends: not after a crash or an outage."""
-        return row.doubt_streak is not None and not self._run.outage.is_excused(row.doubt_streak)
+        """Tell whether sending a row again uses up one of its resends: not after what was not its fault."""
+        if row.is_excused:
+            return False
+        return row.doubt_streak is None or not self._run.outage.is_excused(row.doubt_streak)
+
+    def is_used_up(self, row: Row) -> bool:
+        """Tell whether a row that may have been processed has been sent again often enough."""
+        return row.resends >= self._run.settings.patience.max_resends and self.counts(row)
+
+    async def fail_used_up(self, row: Row) -> None:
+        """Give a row up that was sent again and again without an answer."""
+        await self._fail(
+            row,
+            "resends_exhausted",
+            f"sent {row.attempts} times without an answer, and no lookup shows a connection",
+        )
 
     async def _fail(self, row: Row, code: str, message: str) -> None:
         run = self._run
@@ -232,8 +241,9 @@ class Settler:
             error_message=message,
             request_id=request_id,
         )
-        await run.move(row, failed, before=[Move(row.key, State.PENDING, now, run.run_id)])
-        run.this_run.settled += 1
+        is_pending = row.state is State.PENDING
+        to_pending = [] if is_pending else [Move(row.key, State.PENDING, now, run.run_id)]
+        await run.move(row, failed, before=to_pending)
         run.log.warning("row.failed", endpoint_key=row.key, code=code)
 
     async def _stay(self, row: Row, reason: str) -> None:

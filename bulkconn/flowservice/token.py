@@ -38,6 +38,8 @@ _EARLY_S: Final = 300.0
 _EARLY_SHARE: Final = 0.1
 #: Tokens live for a day. More is the old endpoint's milliseconds; then renewing daily does no harm.
 _LONGEST_LIFE_S: Final = 86_400.0
+#: Life of a token whose grant does not state one, seconds.
+_UNSTATED_LIFE_S: Final = 3_600.0
 _OK: Final = 200
 #: Statuses by which the endpoint refuses *us*, if it also says why in JSON.
 _REFUSALS: Final = frozenset({400, 401, 403})
@@ -190,6 +192,9 @@ def _read_grant(reply: Reply) -> tuple[SecretStr, float] | None:
     value, life = body.get("access_token"), body.get("expires_in")
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
         return None
+    if life is None:
+        # Adobe's reference always shows it; a token without a stated life is asked for anew each hour.
+        life = _UNSTATED_LIFE_S
     if isinstance(life, str) and life.isascii() and life.isdigit():
         life = float(life)
     if isinstance(life, bool) or not isinstance(life, int | float) or not life > 0:

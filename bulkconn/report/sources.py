@@ -23,8 +23,11 @@ def source_json(source: Source) -> dict[str, Any]:
                 "spec_name": auth.spec_name,
                 "platform_cloud": auth.platform_cloud.value,
                 "columns": [
-                    *(_column_json(column, is_required=column.required) for column in auth.parameters),
-                    # A part is never required: the whole string may be given instead.
+                    # The whole string or its parts: where there are both, neither is required by itself.
+                    *(
+                        _column_json(column, is_required=column.required and not auth.string_parts)
+                        for column in auth.parameters
+                    ),
                     *(_column_json(column, is_required=False) for column in auth.string_parts),
                 ],
             }

@@ -166,3 +166,29 @@ async def test_interrupt_with_a_slow_post_cuts_it_and_leaves_it_in_doubt(tmp_pat
         assert again.exit_code == 0
         assert again.this_run.posts == 0
         assert bench.emulator.books.connection_count == 1
+
+
+async def test_resends_are_counted_over_all_runs(tmp_path: Path) -> None:
+    """--max-resends is per row: interrupts and settles between runs give no row more than that."""
+    rows = [endpoint("poison")]
+    async with Bench(tmp_path, _faults(status_500_before=1.0)) as bench:
+        for _ in range(4):
+            await bench.settle(settle_grace_s=0.2)
+            await bench.onboard(rows, settle_grace_s=0.2, max_resends=1)
+        record = (await bench.records(rows))["poison"]
+        assert bench.emulator.books.posts == 2
+        assert (record.state.value, record.error_code) == ("failed", "resends_exhausted")
+
+
+async def test_resends_after_a_settle_between_runs_are_counted_too(tmp_path: Path) -> None:
+    """A row that `settle` freed was sent before: the next POST is a resend."""
+    rows = [endpoint("poison")]
+    async with Bench(tmp_path, _faults(status_500_before=1.0)) as bench:
+        for _ in range(4):
+            async with bench.engine(fast_settings(max_resends=1, settle_grace_s=60.0)) as engine:
+                survey = Survey()
+                await survey_batch(survey, engine.run.ledger, rows, retry_failed=False)
+                asyncio.get_running_loop().call_later(0.4, engine.interrupt)
+                await engine.onboard(lambda: rows, survey)
+            await bench.settle(settle_grace_s=0.2)
+        assert bench.emulator.books.posts == 2

@@ -69,8 +69,15 @@ async def test_server_to_server_renew_sends_the_documented_form(door: Door, cloc
 
 @pytest.mark.parametrize(
     ("expires_in", "serves_s"),
-    [(86399, 86399 - 300), ("3600", 3600 - 300), (100, 90), (0.5, 0.45), (86399992, 86400 - 300)],
-    ids=["a-day", "text", "short", "very-short", "milliseconds-of-old"],
+    [
+        (86399, 86399 - 300),
+        ("3600", 3600 - 300),
+        (100, 90),
+        (0.5, 0.45),
+        (86399992, 86400 - 300),
+        (None, 3600 - 300),
+    ],
+    ids=["a-day", "text", "short", "very-short", "milliseconds-of-old", "not-stated"],
 )
 async def test_server_to_server_token_is_current_until_shortly_before_its_end(
     expires_in: object, serves_s: float, door: Door, clock: TurnedClock
@@ -169,7 +176,6 @@ ODD: dict[str, Step] = {
     "list": refuse(200, [TOKEN]),
     "no-token": grant(access_token=None),
     "token-with-line": grant(access_token=f"{TOKEN}\nx"),
-    "no-life": grant(expires_in=None),
     "no-time-left": grant(expires_in=0),
     "bool": grant(expires_in=True),
     "life-in-words": grant(expires_in="a day"),

@@ -13,7 +13,6 @@ from bulkconn.core.record import SentAs
 from bulkconn.core.reply import ListedConnection
 from bulkconn.core.settle import (
     CONTROL_TRIES,
-    LOOK_OFFSETS_S,
     Absent,
     Claim,
     Control,
@@ -283,8 +282,8 @@ def test_settle_certainly_created_is_never_absent(grace_s: float | None) -> None
 
 def test_settle_grace_never_is_never_absent() -> None:
     """`--settle-grace never`: looked for a while, and not sent again by any run."""
-    early, late = Looks(SINCE_S, 4, SINCE_S + 30.0), Looks(SINCE_S, 5, SINCE_S + LOOK_OFFSETS_S[-1])
-    assert decide(looks=early, grace_s=None) == LookAgain(SINCE_S + 90.0)
+    early, late = Looks(SINCE_S, 3, SINCE_S + 10.0), Looks(SINCE_S, 4, SINCE_S + 30.0)
+    assert decide(looks=early, grace_s=None) == LookAgain(SINCE_S + 30.0)
     assert decide(looks=late, grace_s=None) == StayInDoubt(
         "no lookup shows it, and --settle-grace never forbids sending it again"
     )

@@ -32,7 +32,8 @@ def report_failure(error: BaseException, arguments: Sequence[str]) -> ExitCode:
     ):
         _print_frames(error)
     if wants_json(arguments):
-        print_json(failed_report(message, fix, code, diagnostics=diagnostics).as_json())
+        ledger = error.ledger if isinstance(error, BulkconnError) else None
+        print_json(failed_report(message, fix, code, diagnostics=diagnostics, ledger=ledger).as_json())
         return code
     if diagnostics:
         from bulkconn.report.diagnostics import render_diagnostics  # noqa: PLC0415 - rarely needed

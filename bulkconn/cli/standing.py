@@ -10,7 +10,7 @@ import click
 
 from bulkconn.cli.failure import print_json
 from bulkconn.cli.given import Given
-from bulkconn.cli.wiring import ledger_path, shown_path
+from bulkconn.cli.wiring import about_ledger, ledger_path, shown_path
 from bulkconn.core.errors import ExitCode
 from bulkconn.core.report import Report, Tally, ThisRun
 from bulkconn.ledger.opening import open_read_only
@@ -25,7 +25,7 @@ def status(params: Mapping[str, Any]) -> int:
     """Do what `bulkconn status` was asked for, and give the exit code."""
     given = Given.of(params)
     path = ledger_path(given)
-    with closing(open_read_only(path)) as store:
+    with about_ledger(path), closing(open_read_only(path)) as store:
         summary = store.read(read_summary)
     report = Report(
         run_id=summary.last_run_id,

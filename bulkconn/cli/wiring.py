@@ -6,12 +6,13 @@ import asyncio
 import secrets
 import sys
 import uuid
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
+from bulkconn.core.errors import BulkconnError
 from bulkconn.core.names import LedgerId, RunId
 from bulkconn.core.record import Target
 from bulkconn.engine.clock import SystemClock
@@ -22,7 +23,7 @@ from bulkconn.ledger.locate import locate_ledger
 from bulkconn.ledger.sqlite import SqliteLedger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 
     from structlog.typing import FilteringBoundLogger
 
@@ -60,9 +61,20 @@ def target_of(given: Given, org_id: str) -> Target:
 async def open_ledger(path: Path, target: Target, clock: Clock) -> SqliteLedger:
     """Open a ledger for a run, or make it."""
     now = datetime.now(UTC)
-    return await SqliteLedger.open(
-        path, target, now=now, new_ledger_id=LedgerId(str(uuid.uuid4())), clock=clock
-    )
+    with about_ledger(path):
+        return await SqliteLedger.open(
+            path, target, now=now, new_ledger_id=LedgerId(str(uuid.uuid4())), clock=clock
+        )
+
+
+@contextmanager
+def about_ledger(path: Path) -> Iterator[None]:
+    """Let trouble inside the block name this ledger."""
+    try:
+        yield
+    except BulkconnError as error:
+        error.ledger = error.ledger or shown_path(path)
+        raise
 
 
 @asynccontextmanager

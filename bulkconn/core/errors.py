@@ -45,9 +45,13 @@ class ExitCode(IntEnum):
 
 
 class BulkconnError(Exception):
-    """A command cannot go on. `str()` says what happened, `fix` what the reader can do about it."""
+    """A command cannot go on. `str()` says what happened, `fix` what the reader can do about it.
+
+    `ledger` is the ledger that the command was about, as shown to people; None where that is unknown.
+    """
 
     exit_code = ExitCode.USAGE
+    ledger: str | None = None
 
     def __init__(self, message: str, *, fix: str) -> None:
         super().__init__(message)

@@ -81,7 +81,7 @@ async def foresee(
                 ledger=shown, skip_invalid=skip_invalid, duration_s=duration_s
             ), NamesFound("")
         found = await _look_at_names(given, checked, view, world, interrupts)
-    counts = dict(checked.survey.tally.counts)
+    counts = found.tally.counts if found.looked else checked.survey.tally.counts
     report = Report(
         run_id=None,
         ledger=shown,

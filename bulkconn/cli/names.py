@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from bulkconn.cli.wiring import new_run_id, open_service
 from bulkconn.core.adoption import shows_same_database
 from bulkconn.core.diagnostics import Diagnostic, Severity
-from bulkconn.core.plan import Action, HoldExisting, OnExisting, decide_existing, plan_action
+from bulkconn.core.plan import Action, HoldExisting, OnExisting, Send, decide_existing, plan_action
+from bulkconn.core.report import Tally
 from bulkconn.engine.existing import ExistingNames
 from bulkconn.engine.lookup import Looker
 from bulkconn.engine.run import Engine
@@ -40,6 +41,8 @@ class NamesFound:
     existing: int = 0
     lookups: int = 0
     stopped: Stop | None = None
+    #: How the rows would end, as far as names decide it; begins as the survey's.
+    tally: Tally = field(default_factory=Tally)
 
 
 async def look_at_names(
@@ -51,7 +54,7 @@ async def look_at_names(
 ) -> NamesFound:
     """Look up, at the pace of a run, which rows that would be sent have names that exist already."""
     checked, view = known
-    found = NamesFound("")
+    found = NamesFound("", tally=Tally(checked.survey.tally.counts))
     async with open_service(given, credentials, world.clock) as service:
         engine = Engine(
             new_run_id(world.clock.now()),
@@ -115,8 +118,11 @@ async def _look_at_batch(
             holders=await run.ledger.holders([item.connection_id for item in items]),
             is_same_database=lambda ours, item: shows_same_database(ours, item.visible),
         )
+        fate = "held" if isinstance(decision, HoldExisting) else "adopted"
         if isinstance(decision, HoldExisting):
             found.diagnostics.append(_held(endpoint, decision, run.settings.on_existing))
+        if not isinstance(decision, Send):
+            found.tally.move(planned.counts_as, fate)
 
 
 def _held(endpoint: Endpoint, decision: HoldExisting, policy: OnExisting) -> Diagnostic:
@@ -128,7 +134,7 @@ def _held(endpoint: Endpoint, decision: HoldExisting, policy: OnExisting) -> Dia
         f"compare with the ids found; rename the row, or run with --on-existing {other}",
         row=endpoint.row,
         column="name",
-        found=f"{endpoint.name} ({', '.join(item.connection_id for item in decision.items)})",
+        found=", ".join(f"{item.name} ({item.connection_id})" for item in decision.items),
     )
 
 

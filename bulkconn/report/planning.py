@@ -40,7 +40,9 @@ def render_plan(
     ranked = sorted(groups.items(), key=lambda item: (order.get(item[0][0], len(order)), item[0]))
     for (fate, sandbox, source), rows in ranked:
         lines.append(f"  {plural(rows, 'row')} of {source} in sandbox {sandbox}: {_FATES.get(fate, fate)}")
-    lines += ["counts as they are now:", *render_counts(report.counts)] if report.counts else []
+    lines += (
+        ["counts (pending rows would be created):", *render_counts(report.counts)] if report.counts else []
+    )
     to_create = sum(rows for (fate, _, _), rows in groups.items() if fate == "create")
     if to_create:
         least_s = duration(to_create / rate_per_s)

@@ -300,6 +300,9 @@ def test_plan_over_names_that_exist_says_which_rows_would_be_held(console: Conso
     check_report(report, 1)
     assert code == 1
     assert [one["severity"] for one in report["diagnostics"]] == ["warning", "warning"]
+    assert (report["counts"]["held"], report["counts"]["pending"]) == (2, 0)
+    _, adopting = console.json("plan", "eu.csv", "--ledger", "new.ledger.db", "--on-existing", "adopt")
+    assert adopting["counts"]["adopted"] == 2
     code, report = console.json("run", "eu.csv", "--ledger", "new.ledger.db")
     assert (code, report["counts"]["held"]) == (1, 2)
 

@@ -146,7 +146,7 @@ def test_plan_of_groups_says_what_becomes_of_each_and_how_long_it_takes() -> Non
         "plan: 605 rows; nothing was sent",
         "  600 rows of postgres in sandbox dev: would be created",
         "  5 rows of mysql in sandbox dev: created already: skipped",
-        "counts as they are now:",
+        "counts (pending rows would be created):",
         "  created    5",
         "  pending  600",
         "time: at least 1 min 00 s for 600 POSTs at 10 requests a second",

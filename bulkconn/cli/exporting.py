@@ -38,7 +38,7 @@ def export(params: Mapping[str, Any]) -> int:
         columns = _columns(store, states, format_)
         rows = (row.as_mapping() for row in iter_export(store, states))
         if out is None:
-            sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
+            sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # real stdout
             with reader_may_leave():
                 write_rows(rows, columns, format_, sys.stdout)
             return int(ExitCode.OK)

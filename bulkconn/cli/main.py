@@ -88,7 +88,7 @@ def entry_point(argv: Sequence[str] | None = None) -> int:
         silence_stdout()
         return int(ExitCode.OK)
     # Whatever it is must become one line and an exit code, never a traceback that shows a payload.
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001 - see above
         return _on_trouble(error, arguments)
 
 

@@ -72,7 +72,7 @@ def command(
 
         where.__doc__ = function.__doc__
         # The options were attached to the function that carries the text.
-        where.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        where.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]  # click
         made = click.command(name, cls=ConfiguredCommand, epilog=epilog)(where)
         for option in made.params:
             if isinstance(option, click.Option) and option.envvar is None:

@@ -108,7 +108,7 @@ class Door:
                     method, url, headers=headers, data=data, allow_redirects=False, proxy=self._proxy(url)
                 )
             # Whatever it is, it must become an answer to the question whether the request was sent.
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001 - a fault is a value here
                 return fault_of(error, journey.stage)
         raw = await _read_body(response, max_bytes)
         return self._reply(response, raw)
@@ -156,7 +156,7 @@ async def _read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes 
                 return None
         is_whole = True
     # Whatever it is, the reply has a status, and that is worth more than the reason.
-    except Exception:  # noqa: BLE001
+    except Exception:  # noqa: BLE001 - what cannot be read is CUT
         return None
     else:
         return bytes(raw)

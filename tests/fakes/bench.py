@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from random import Random
@@ -196,13 +195,3 @@ def fast_settings(**changes: Any) -> RunSettings:
         )
         place[name] = value
     return RunSettings(pace=PaceSettings(**pace), patience=PatienceSettings(**patience), **rest)  # type: ignore[arg-type]  # the fields' own types are checked by the tests that use them
-
-
-def quiet() -> None:
-    """Send log lines nowhere."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(60))
-
-
-async def run_for(seconds: float) -> None:
-    """Let time pass."""
-    await asyncio.sleep(seconds)

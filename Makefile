@@ -46,7 +46,7 @@ lock: ## resolve the newest dependencies that pyproject.toml allows, with hashes
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
 	$(PYTHON) -m venv "$$tools"; "$$tools/bin/pip" install --quiet --disable-pip-version-check uv; \
 	PATH="$$tools/bin:$$PATH"; \
-	$(UV_LOCK) pyproject.toml --extra emulator --extra fast -o requirements/runtime.lock; \
+	$(UV_LOCK) pyproject.toml --extra fast -o requirements/runtime.lock; \
 	$(UV_LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.lock; \
 	echo "hatchling>=1.27" | $(UV_LOCK) - --constraints requirements/dev.lock -o requirements/build.lock
 

@@ -13,7 +13,6 @@ from bulkconn.cli.signals import listening
 from bulkconn.cli.wiring import run_async
 from bulkconn.core.errors import ExitCode, UsageError
 from bulkconn.emulator import (
-    EmulatorExtraMissingError,
     EmulatorSettings,
     FaultPlan,
     banner,
@@ -74,8 +73,6 @@ async def _serve(settings: EmulatorSettings) -> int:
         interrupts.on_first = stop.set
         try:
             await serve(settings, on_ready=show, stop=stop)
-        except EmulatorExtraMissingError as error:
-            raise UsageError(str(error), fix="pip install 'bulkconn[emulator]'") from error
         except OSError as error:
             raise UsageError(
                 f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}",

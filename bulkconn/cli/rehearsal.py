@@ -17,7 +17,7 @@ from bulkconn.cli.onboarding import onboard
 from bulkconn.cli.signals import listening
 from bulkconn.cli.wiring import make_world, run_async
 from bulkconn.core.errors import ExitCode, UsageError
-from bulkconn.emulator import Emulator, EmulatorExtraMissingError, EmulatorSettings
+from bulkconn.emulator import Emulator, EmulatorSettings
 from bulkconn.ledger.export import iter_export
 from bulkconn.report.summary import render_summary
 from bulkconn.report.words import table
@@ -50,10 +50,7 @@ def demo(params: Mapping[str, Any]) -> int:
             f"{ledger} exists already, and an emulator remembers nothing of an earlier demo",
             fix="give --ledger another path, or leave it out",
         )
-    try:
-        return run_async(lambda: _demo(params, ledger, world))
-    except EmulatorExtraMissingError as error:
-        raise UsageError(str(error), fix="pip install 'bulkconn[emulator]'") from error
+    return run_async(lambda: _demo(params, ledger, world))
 
 
 async def _demo(params: Mapping[str, Any], ledger: Path, world: World) -> int:

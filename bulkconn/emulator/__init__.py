@@ -10,7 +10,6 @@ from __future__ import annotations
 from bulkconn.emulator.admin import PlantedConnection, summarise
 from bulkconn.emulator.app import Emulator
 from bulkconn.emulator.books import Books
-from bulkconn.emulator.errors import EmulatorExtraMissingError
 from bulkconn.emulator.faults import FaultChance, FaultPlan, FaultStep, parse_fault
 from bulkconn.emulator.menu import Fault, Place, fault_menu
 from bulkconn.emulator.records import Connection, RequestRecord
@@ -22,7 +21,6 @@ __all__ = [
     "Cloud",
     "Connection",
     "Emulator",
-    "EmulatorExtraMissingError",
     "EmulatorSettings",
     "Fault",
     "FaultChance",

@@ -40,9 +40,6 @@ class Emulator:
 
         Args:
             settings: None = the defaults, on a free port.
-
-        Raises:
-            EmulatorExtraMissingError: The package that checks request bodies is not installed.
         """
         self.settings = settings or EmulatorSettings()
         self._service = Service.from_settings(self.settings, load_catalogue(), self.go_down)

@@ -1,4 +1,4 @@
-"""The four shapes of error body that Adobe's pages show, and the two faults of the emulator itself.
+"""The four shapes of error body that Adobe's pages show, and the fault of the emulator that carries one.
 
 Codes are from help/sources/errors/flow-service-errors.md and help/landing/troubleshooting.md; titles and
 messages are our own words, because a client must not read them for meaning.
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "EmulatorExtraMissingError",
     "FlowServiceError",
     "flow_service_error",
     "framework_error",
@@ -24,10 +23,6 @@ __all__ = [
     "json_reply",
     "older_error",
 ]
-
-
-class EmulatorExtraMissingError(RuntimeError):
-    """The package that checks request bodies is not installed; the message says how to get it."""
 
 
 class FlowServiceError(Exception):

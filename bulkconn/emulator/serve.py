@@ -26,7 +26,6 @@ async def serve(
         stop: Set it (from a signal handler, say) to end; requests in flight get half a second.
 
     Raises:
-        EmulatorExtraMissingError: The package that checks request bodies is not installed.
         OSError: The address is in use or not ours.
 
     Cancel: the emulator stops in the same orderly way.

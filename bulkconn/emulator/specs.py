@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from bulkconn.emulator.errors import EmulatorExtraMissingError, FlowServiceError
+from jsonschema import Draft7Validator
+
+from bulkconn.emulator.errors import FlowServiceError
 from bulkconn.emulator.settings import Cloud
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from jsonschema import Draft7Validator, ValidationError
+    from jsonschema import ValidationError
 
 __all__ = ["Catalogue", "ConnectionSpec", "load_catalogue"]
 
@@ -112,19 +114,7 @@ class Catalogue:
 
 
 def load_catalogue() -> Catalogue:
-    """Read and compile the schemas.
-
-    Raises:
-        EmulatorExtraMissingError: jsonschema is not installed; the message says how to get it.
-    """
-    try:
-        # The emulator is an extra: onboarding itself must work without this package.
-        from jsonschema import Draft7Validator  # noqa: PLC0415 - see above
-    except ImportError as error:
-        raise EmulatorExtraMissingError(
-            "the emulator checks request bodies with the package jsonschema, which is not installed; "
-            'get it with: pip install "bulkconn[emulator]"'
-        ) from error
+    """Read and compile the schemas."""
     files = [_read(name) for name in _SPEC_FILES]
     specs = {cloud: {file["id"]: _spec(file, cloud, Draft7Validator) for file in files} for cloud in Cloud}
     return Catalogue(specs, Draft7Validator(_read("create_connection")))

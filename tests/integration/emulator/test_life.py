@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from pydantic import SecretStr, ValidationError
 
 from bulkconn.emulator import (
     Emulator,
-    EmulatorExtraMissingError,
     EmulatorSettings,
     FaultPlan,
     banner,
@@ -138,10 +136,3 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> No
     """Settings are checked when they are made."""
     with pytest.raises(ValidationError):
         EmulatorSettings.model_validate(wrong)
-
-
-def test_emulator_without_jsonschema_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The missing extra is an error with the command that gets it."""
-    monkeypatch.setitem(sys.modules, "jsonschema", None)
-    with pytest.raises(EmulatorExtraMissingError, match=r'pip install "bulkconn\[emulator\]"'):
-        Emulator()

@@ -8,7 +8,9 @@ One row's trouble is a value (`Diagnostic`, `Outcome`); only a whole command's t
     ├── InventoryChanged            3   it changed between the check and the work
     ├── LedgerError                 5   damaged, unwritable
     │   ├── LedgerLocked            5   another process holds it
+    │   ├── LeaseLost               5   another worker took over what this one held
     │   └── LedgerTooNew            5   written by a newer bulkconn
+    ├── AnsweredLate                –   the row about to be sent again was created: here is its id
     └── IllegalMove                 –   a bug of ours: a state change that the lifecycle forbids
 """
 
@@ -88,8 +90,27 @@ class LedgerLocked(LedgerError):
     """Another process holds the ledger; wait for it to end, or use another ledger."""
 
 
+class LeaseLost(LedgerError):
+    """Another worker took over what this one held: its rows are no longer ours to move or to send.
+
+    Answers that still arrive are kept as evidence, and the other worker finds them.
+    """
+
+
 class LedgerTooNew(LedgerError):
     """A newer bulkconn wrote this ledger; upgrade, older programs must not touch it."""
+
+
+class AnsweredLate(Exception):
+    """An intent is refused because a 201 of an earlier attempt was recorded meanwhile.
+
+    It was recorded by a worker that had lost the row by then. Nothing of the commit was written; the row
+    is created under `connection_id`.
+    """
+
+    def __init__(self, connection_id: str) -> None:
+        super().__init__(f"an earlier attempt was answered late: it created {connection_id}")
+        self.connection_id = connection_id
 
 
 class IllegalMove(Exception):

@@ -108,11 +108,20 @@ class ConnectionApi(Protocol):
 
 
 class Ledger(Protocol):
-    """The durable record. One process holds it; every method may raise `LedgerError`."""
+    """The durable record, held by this process; every method may raise `LedgerError`."""
 
     @property
     def info(self) -> LedgerInfo:
         """Say which ledger this is and which target it belongs to."""
+        ...
+
+    @property
+    def send_before_s(self) -> float:
+        """Say until when (`Clock.elapsed_s`) a POST may leave under a durable intent.
+
+        Infinity where only the end of this process ends its hold; otherwise the end of its lease, as far
+        as it is known by now. Read it after the last wait before the first byte.
+        """
         ...
 
     async def begin_run(self, run_id: RunId, at: datetime, settings: Mapping[str, object]) -> int:
@@ -134,6 +143,7 @@ class Ledger(Protocol):
 
         Raises:
             IllegalMove: the lifecycle forbids one of them; none of this call's is written.
+            AnsweredLate: an intent's row was created by an earlier attempt; none of this call's is written.
             LedgerError: they could not be written; nothing may be sent any more.
         """
         ...

@@ -26,6 +26,7 @@ _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "resends_exhausted": "ask Adobe support with the request id, then run again with --retry-failed",
         "name_exists": "compare with the id shown; rename the row, or run with --on-existing adopt or create",
         "not_certainly_ours": "look at the ids shown in Experience Platform and decide which is yours",
+        "answered_late": "compare with the id shown, then run again with --retry-failed",
         "twin": "two connections exist: look at both ids, delete the one without flows",
         "secret_unavailable": "make the secret available, then run with --retry-failed",
         "same_fault": f"every row failed alike, so it is not the rows: mend the cause, {_AGAIN}",

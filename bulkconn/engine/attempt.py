@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from bulkconn.core.classify import classify_create
 from bulkconn.core.endpoint import SecretUnavailable
-from bulkconn.core.errors import LedgerError
+from bulkconn.core.errors import AnsweredLate, LedgerError
 from bulkconn.core.lifecycle import State
+from bulkconn.core.names import ConnectionId
 from bulkconn.core.outcome import Outcome, OutcomeKind, Scope
 from bulkconn.core.pace import backoff_s
 from bulkconn.core.record import AttemptEnd, Change, DoubtSince, Intent, Move, Provenance, RowSeen, SentAs
@@ -120,8 +121,12 @@ class Attempter:
         try:
             if run.stops.is_parked(row.sandbox, row.source):
                 return None
-            await self._commit_intent(row, endpoint)
+            if not await self._commit_intent(row, endpoint):
+                return None
             token = await run.gate.slot(is_post=True)
+            if run.clock.elapsed_s() >= run.ledger.send_before_s:
+                # The lease ran out on the way: another worker may be about to settle this very row.
+                token = None
         finally:
             run.gate.leave()
         if token is None:
@@ -131,7 +136,8 @@ class Attempter:
                 self._later(row, 0.0)
         return token
 
-    async def _commit_intent(self, row: Row, endpoint: Endpoint) -> None:
+    async def _commit_intent(self, row: Row, endpoint: Endpoint) -> bool:
+        """Make the intent durable; False when an earlier attempt turns out to have been answered."""
         run = self._run
         now = run.clock.now()
         sent_as = SentAs(endpoint.sandbox, endpoint.name, endpoint.connection_spec_id)
@@ -144,11 +150,35 @@ class Attempter:
         changes.append(
             Intent(row.key, run.run_id, now, sent_as, endpoint.fingerprint, row.seen_ids, is_resend)
         )
-        await run.ledger.commit(changes)
+        try:
+            await run.ledger.commit(changes)
+        except AnsweredLate as late:
+            await self._answered_late(row, ConnectionId(late.connection_id))
+            return False
         run.follow(row, State.SENDING)
         row.sent_as = sent_as
         row.attempts += 1
         row.resends += is_resend
+        return True
+
+    async def _answered_late(self, row: Row, connection_id: ConnectionId) -> None:
+        """Take the id that an earlier attempt brought after its worker had lost the row."""
+        run = self._run
+        is_doubt = row.state is State.IN_DOUBT
+        move = Move(
+            row.key,
+            State.CREATED if is_doubt else State.HELD,
+            run.clock.now(),
+            run.run_id,
+            connection_id=connection_id,
+            provenance=Provenance.REPLY,
+            error_code=None if is_doubt else "answered_late",
+            error_message=None if is_doubt else "an earlier attempt was answered after the row was given up",
+        )
+        await run.move(row, move)
+        row.connection_id = connection_id
+        run.this_run.settled += is_doubt
+        run.log.info("row.answered_late", endpoint_key=row.key, connection_id=connection_id)
 
     async def _post(self, row: Row, request: ConnectionRequest, token: Token) -> None:
         run = self._run

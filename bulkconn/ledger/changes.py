@@ -22,11 +22,11 @@ from bulkconn.ledger.codec import (
 from bulkconn.ledger.schema import INTENT
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping
 
     from bulkconn.core.names import ConnectionId, EndpointKey, RunId
     from bulkconn.core.record import Change
+    from bulkconn.ledger.database import Database
 
 # Content is what the inventory says. It may change as long as nothing was sent under it; the row's
 # place in the inventory may change at any time. A refresh that changes nothing leaves `updated_at`.
@@ -66,8 +66,8 @@ _MOVE: Final = """
         connection_id = coalesce(?, connection_id), etag = coalesce(?, etag),
         provenance = coalesce(?, provenance),
         error_code = ?, error_message = ?, request_id = ?,
-        certainly_created = max(certainly_created, ?), ambiguous = ambiguous + ?,
-        resends = CASE WHEN ? THEN 0 ELSE resends END,
+        certainly_created = CASE WHEN ? > 0 THEN 1 ELSE certainly_created END, ambiguous = ambiguous + ?,
+        resends = CASE WHEN ? > 0 THEN 0 ELSE resends END,
         doubt_clock = coalesce(?, doubt_clock), doubt_s = coalesce(?, doubt_s),
         doubted_at = coalesce(?, doubted_at), other_ids = coalesce(?, other_ids)
     WHERE id = ?
@@ -88,7 +88,7 @@ _APPEND: Final = """
 """
 
 
-def write_change(connection: sqlite3.Connection, change: Change, runs: Mapping[RunId, int]) -> None:
+def write_change(db: Database, change: Change, runs: Mapping[RunId, int]) -> None:
     """Write one change; `runs` gives the row numbers of the runs that were begun.
 
     Raises:
@@ -96,49 +96,49 @@ def write_change(connection: sqlite3.Connection, change: Change, runs: Mapping[R
     """
     match change:
         case RowSeen():
-            _write_seen(connection, change)
+            _write_seen(db, change)
         case Intent():
-            _write_intent(connection, change, runs)
+            _write_intent(db, change, runs)
         case Move():
-            _write_move(connection, change, runs)
+            _write_move(db, change, runs)
         case Note():
-            _write_note(connection, change)
+            _write_note(db, change)
         case _:
             assert_never(change)
 
 
-def _write_seen(connection: sqlite3.Connection, seen: RowSeen) -> None:
+def _write_seen(db: Database, seen: RowSeen) -> None:
     row = seen.endpoint
     # fmt: off
-    cursor = connection.execute(_SEE, (
+    cursor = db.execute(_SEE, (
         row.key, row.name, row.loose_name, row.source, row.platform_cloud.value, row.sandbox, row.auth,
         row.connection_spec_id, row.fingerprint, row.file, row.row, encode_json(dict(row.cells)),
         encode_time(seen.at),
     ))
     # fmt: on
     if cursor.rowcount == 0:
-        connection.execute(_SEE_PLACE, (row.file, row.row, row.key))
+        db.execute(_SEE_PLACE, (row.file, row.row, row.key))
 
 
-def _write_intent(connection: sqlite3.Connection, intent: Intent, runs: Mapping[RunId, int]) -> None:
-    standing = _read_standing(connection, intent.key)
+def _write_intent(db: Database, intent: Intent, runs: Mapping[RunId, int]) -> None:
+    standing = _read_standing(db, intent.key)
     check_move(standing.state, State.SENDING)
     run = _find_run(runs, intent.run_id)
     sent, at = intent.sent_as, encode_time(intent.at)
     # fmt: off
-    connection.execute(_INTEND, (
+    db.execute(_INTEND, (
         int(intent.is_resend), sent.sandbox, sent.name, sent.connection_spec_id, intent.fingerprint,
         encode_ids(intent.seen_ids), at, standing.row_id,
     ))
-    connection.execute(_APPEND, (
+    db.execute(_APPEND, (
         standing.row_id, standing.attempts + 1, run, INTENT, at, sent.sandbox, sent.name,
         sent.connection_spec_id, None, None, None, None, None, intent.server_clock_s,
     ))
     # fmt: on
 
 
-def _write_move(connection: sqlite3.Connection, move: Move, runs: Mapping[RunId, int]) -> None:
-    standing = _read_standing(connection, move.key)
+def _write_move(db: Database, move: Move, runs: Mapping[RunId, int]) -> None:
+    standing = _read_standing(db, move.key)
     check_move(standing.state, move.to)
     is_ambiguous = move.attempt_end is AttemptEnd.IN_DOUBT
     if is_ambiguous and move.doubt_since is None:
@@ -149,10 +149,10 @@ def _write_move(connection: sqlite3.Connection, move: Move, runs: Mapping[RunId,
     connection_id, request_id = storable(move.connection_id), storable(move.request_id)
     code, message = storable(move.error_code), storable(move.error_message)
     # fmt: off
-    connection.execute(_MOVE, (
+    db.execute(_MOVE, (
         move.to.value, at, connection_id, storable(move.etag),
         None if move.provenance is None else move.provenance.value, code, message, request_id,
-        int(move.certainly_created), int(is_ambiguous), move.resets_counts,
+        int(move.certainly_created), int(is_ambiguous), int(move.resets_counts),
         None if doubt is None else doubt.clock_id, None if doubt is None else doubt.at_s,
         at if move.to is State.IN_DOUBT else None, encode_ids(_ids_in_question(standing, move)),
         standing.row_id,
@@ -160,17 +160,17 @@ def _write_move(connection: sqlite3.Connection, move: Move, runs: Mapping[RunId,
     if move.attempt_end is not None:
         # An ambiguous end repeats what was sent, so that late twins are found through one small index.
         sent = standing.sent_as if is_ambiguous else (None, None, None)
-        connection.execute(_APPEND, (
+        db.execute(_APPEND, (
             standing.row_id, standing.attempts, _find_run(runs, move.run_id), move.attempt_end.value, at,
             *sent, move.status, code, message, request_id, connection_id, None,
         ))
     # fmt: on
 
 
-def _write_note(connection: sqlite3.Connection, note: Note) -> None:
+def _write_note(db: Database, note: Note) -> None:
     doubt = note.doubt_since
     # fmt: off
-    cursor = connection.execute(_NOTE, (
+    cursor = db.execute(_NOTE, (
         encode_time(note.at), storable(note.error_code), storable(note.error_message),
         None if doubt is None else doubt.clock_id, None if doubt is None else doubt.at_s,
         encode_ids(note.other_ids), note.key,
@@ -189,8 +189,8 @@ def _ids_in_question(standing: Standing, move: Move) -> tuple[ConnectionId, ...]
     return others if replaced in others else (*others, replaced)
 
 
-def _read_standing(connection: sqlite3.Connection, key: EndpointKey) -> Standing:
-    row = connection.execute(_STANDING, (key,)).fetchone()
+def _read_standing(db: Database, key: EndpointKey) -> Standing:
+    row = db.execute(_STANDING, (key,)).fetchone()
     if row is None:
         raise _unknown(key)
     return Standing(row[0], decode_state(row[1]), row[2], row[3], decode_ids(row[4]), row[5:])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from bulkconn.ledger.codec import decode_cells, decode_time
 from bulkconn.ledger.opening import open_read_only
-from bulkconn.ledger.store import SqliteStore
+from bulkconn.ledger.sql_store import SqlStore
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Mapping
@@ -46,9 +46,7 @@ class ExportRow:
         return named | {name: value for name, value in self.cells.items() if name not in _COLUMN_SET}
 
 
-def iter_export(
-    ledger: Path | SqliteStore, states: Collection[State] = ()
-) -> Generator[ExportRow, None, None]:
+def iter_export(ledger: Path | SqlStore, states: Collection[State] = ()) -> Generator[ExportRow, None, None]:
     """Give the rows in these states (all, if none is named) in the order of the inventories.
 
     A caller who stops early closes the generator. Reading leaves empty `-wal` and `-shm` files beside the
@@ -59,28 +57,26 @@ def iter_export(
         LedgerError: it cannot be read (any further).
     """
     with ExitStack() as stack:
-        store = ledger if isinstance(ledger, SqliteStore) else stack.enter_context(open_read_only(ledger))
+        store = ledger if isinstance(ledger, SqlStore) else stack.enter_context(open_read_only(ledger))
         columns = ", ".join(EXPORT_COLUMNS)
         where, values = _filter(states)
         sql = f"SELECT {columns}, cells FROM rows{where} ORDER BY inventory_file, inventory_row, id"  # noqa: S608 - our own names
-        with store.translated():
-            for row in store.connection.execute(sql, values):
-                yield _decode(row)
+        for row in store.stream(sql, values):
+            yield _decode(row)
 
 
-def read_columns(ledger: Path | SqliteStore, states: Collection[State] = ()) -> tuple[str, ...]:
+def read_columns(ledger: Path | SqlStore, states: Collection[State] = ()) -> tuple[str, ...]:
     """Give all columns of a table of these rows: the documented ones, then those that any row has.
 
-    Takes a pass over the ledger. Call it and `iter_export` inside one `SqliteStore.snapshot`, so that a
+    Takes a pass over the ledger. Call it and `iter_export` inside one `SqlStore.snapshot`, so that a
     run cannot add a column in between.
     """
     with ExitStack() as stack:
-        store = ledger if isinstance(ledger, SqliteStore) else stack.enter_context(open_read_only(ledger))
+        store = ledger if isinstance(ledger, SqlStore) else stack.enter_context(open_read_only(ledger))
         where, values = _filter(states)
         own: dict[str, None] = {}
-        with store.translated():
-            for (cells,) in store.connection.execute(f"SELECT cells FROM rows{where} ORDER BY id", values):  # noqa: S608 - our own names
-                own.update(dict.fromkeys(decode_cells(cells)))
+        for (cells,) in store.stream(f"SELECT cells FROM rows{where} ORDER BY id", values):  # noqa: S608 - our own names
+            own.update(dict.fromkeys(decode_cells(cells)))
     return (*EXPORT_COLUMNS, *(name for name in own if name not in _COLUMN_SET))
 
 

@@ -1,4 +1,4 @@
-"""What can be asked of a ledger: plain functions over one SQLite connection, none of them writes.
+"""What can be asked of a ledger: plain functions over one connection, none of them writes.
 
 Every answer comes in pages or is bounded by what was asked for: memory does not grow with the ledger.
 """
@@ -6,7 +6,7 @@ Every answer comes in pages or is bounded by what was asked for: memory does not
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from bulkconn.core.lifecycle import State
 from bulkconn.core.record import (
@@ -24,70 +24,77 @@ from bulkconn.ledger.codec import RECORD_COLUMNS, decode_record, decode_state, d
 from bulkconn.ledger.schema import FORMAT_VERSION
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from bulkconn.core.names import ConnectionId, EndpointKey
+    from bulkconn.ledger.database import Database
 
 _T = TypeVar("_T")
+
+#: Ends a condition over `rows`: SQL that begins with AND (or nothing), and its values.
+Own = tuple[str, tuple[Any, ...]]
+EVERY_ROW: Final[Own] = ("", ())
 
 #: Values bound in one statement; SQLite before 3.32 takes at most 999.
 _CHUNK: Final = 500
 
 
-def read_info(connection: sqlite3.Connection) -> LedgerInfo | None:
+def read_info(db: Database) -> LedgerInfo | None:
     """Say which ledger this is; None while it has no target yet."""
-    row = connection.execute("SELECT ledger_id, base_url, org_id FROM meta").fetchone()
+    row = db.execute("SELECT ledger_id, base_url, org_id FROM meta").fetchone()
     if row is None:
         return None
     return LedgerInfo(ledger_id=row[0], target=Target(row[1], row[2]), format_version=FORMAT_VERSION)
 
 
-def read_records(
-    connection: sqlite3.Connection, keys: Sequence[EndpointKey]
-) -> dict[EndpointKey, LedgerRecord]:
+def read_records(db: Database, keys: Sequence[EndpointKey]) -> dict[EndpointKey, LedgerRecord]:
     """Look rows up by key; unknown ones are left out."""
     found = {}
     for chunk in _chunks(keys):
         sql = f"SELECT {RECORD_COLUMNS} FROM rows WHERE key IN ({_marks(chunk)})"  # noqa: S608 - our own names
-        for row in connection.execute(sql, chunk):
+        for row in db.execute(sql, chunk):
             found[row[0]] = decode_record(row)
     return found
 
 
-def read_standings(
-    connection: sqlite3.Connection, keys: Sequence[EndpointKey]
-) -> dict[EndpointKey, RowStanding]:
+def read_standings(db: Database, keys: Sequence[EndpointKey]) -> dict[EndpointKey, RowStanding]:
     """Look up state, fingerprint and ambiguous attempts by key; unknown keys are left out."""
     found = {}
     for chunk in _chunks(keys):
         sql = f"SELECT key, state, fingerprint, ambiguous FROM rows WHERE key IN ({_marks(chunk)})"  # noqa: S608 - our own names
-        for key, state, fingerprint, ambiguous in connection.execute(sql, chunk):
+        for key, state, fingerprint, ambiguous in db.execute(sql, chunk):
             found[key] = RowStanding(decode_state(state), fingerprint, ambiguous)
     return found
 
 
-def read_doubted(connection: sqlite3.Connection, after: EndpointKey | None, limit: int) -> list[LedgerRecord]:
+def read_doubted(
+    db: Database, after: EndpointKey | None, limit: int, own: Own = EVERY_ROW
+) -> list[LedgerRecord]:
     """Give up to `limit` rows in doubt, ordered by key, beginning after a key."""
-    sql = f"SELECT {RECORD_COLUMNS} FROM rows WHERE state = 'in_doubt' AND key > ? ORDER BY key LIMIT ?"  # noqa: S608 - our own names
-    return [decode_record(row) for row in connection.execute(sql, (after or "", limit))]
+    where, values = own
+    sql = (
+        f"SELECT {RECORD_COLUMNS} FROM rows WHERE state = 'in_doubt' AND key > ?{where} "  # noqa: S608 - our own names
+        "ORDER BY key LIMIT ?"
+    )
+    return [decode_record(row) for row in db.execute(sql, (after or "", *values, limit))]
 
 
 def read_watched(
-    connection: sqlite3.Connection, since: datetime, after: EndpointKey | None, limit: int
+    db: Database, since: datetime, after: EndpointKey | None, limit: int, own: Own = EVERY_ROW
 ) -> list[Watch]:
     """Give the names of up to `limit` keys under which an attempt since then was ambiguous.
 
     Rows in doubt or on their way are left out: settling looks for them anyway.
     """
-    keys = """
+    where, values = own
+    keys = f"""
         SELECT id, key FROM rows
-        WHERE ambiguous > 0 AND key > ? AND state NOT IN ('sending', 'in_doubt') AND EXISTS (
+        WHERE ambiguous > 0 AND key > ?{where} AND state NOT IN ('sending', 'in_doubt') AND EXISTS (
             SELECT 1 FROM attempts
             WHERE row_id = rows.id AND fact IN ('in_doubt', 'cut_off') AND at >= ?)
         ORDER BY key LIMIT ?
-    """
+    """  # noqa: S608 - our own names
     names = """
         SELECT sandbox, name, connection_spec_id, max(at) FROM attempts
         WHERE row_id = ? AND fact IN ('in_doubt', 'cut_off') AND at >= ?
@@ -96,34 +103,32 @@ def read_watched(
     since_us = encode_time(since)
     return [
         Watch(key, SentAs(sandbox, name, spec_id), decode_time(at))
-        for row_id, key in connection.execute(keys, (after or "", since_us, limit)).fetchall()
-        for sandbox, name, spec_id, at in connection.execute(names, (row_id, since_us))
+        for row_id, key in db.execute(keys, (after or "", *values, since_us, limit)).fetchall()
+        for sandbox, name, spec_id, at in db.execute(names, (row_id, since_us))
     ]
 
 
-def read_holders(
-    connection: sqlite3.Connection, ids: Iterable[ConnectionId]
-) -> dict[ConnectionId, EndpointKey]:
+def read_holders(db: Database, ids: Iterable[ConnectionId]) -> dict[ConnectionId, EndpointKey]:
     """Say which rows hold these connection ids; the row that entered first, should two hold one."""
     found: dict[ConnectionId, EndpointKey] = {}
     for chunk in _chunks(ids):
         sql = f"SELECT connection_id, key FROM rows WHERE connection_id IN ({_marks(chunk)}) ORDER BY id DESC"  # noqa: S608 - our own names
-        found.update(connection.execute(sql, chunk))
+        found.update(db.execute(sql, chunk))
     return found
 
 
-def read_known_connection(connection: sqlite3.Connection, sandbox: str, skip: int = 0) -> LedgerRecord | None:
+def read_known_connection(db: Database, sandbox: str, skip: int = 0) -> LedgerRecord | None:
     """Give the longest-known created row of a sandbox, `skip` of them passed over."""
     sql = (
         f"SELECT {RECORD_COLUMNS} FROM rows WHERE state = 'created' AND sandbox = ? "  # noqa: S608 - our own names
         "ORDER BY updated_at LIMIT 1 OFFSET ?"
     )
-    row = connection.execute(sql, (sandbox, skip)).fetchone()
+    row = db.execute(sql, (sandbox, skip)).fetchone()
     return None if row is None else decode_record(row)
 
 
 def read_conflicts(
-    connection: sqlite3.Connection, names: Iterable[tuple[EndpointKey, str, str, str]]
+    db: Database, names: Iterable[tuple[EndpointKey, str, str, str]]
 ) -> dict[EndpointKey, NameConflict]:
     """Say which other key (of several the one that entered first) already has a row's name."""
     # One statement for many names, but for one sandbox at a time: the same names may be in hundreds.
@@ -133,19 +138,19 @@ def read_conflicts(
     found: dict[EndpointKey, NameConflict] = {}
     for sandbox, questions in asked.items():
         for chunk in _chunks(questions):
-            found |= _conflicts_in(connection, sandbox, chunk)
+            found |= _conflicts_in(db, sandbox, chunk)
     return found
 
 
 def _conflicts_in(
-    connection: sqlite3.Connection, sandbox: str, questions: Sequence[tuple[EndpointKey, str, str]]
+    db: Database, sandbox: str, questions: Sequence[tuple[EndpointKey, str, str]]
 ) -> dict[EndpointKey, NameConflict]:
     sql = (
         "SELECT loose_name, connection_spec_id, key, inventory_file, inventory_row, state FROM rows "  # noqa: S608 - our own names
         f"WHERE sandbox = ? AND loose_name IN ({_marks(questions)}) ORDER BY id"
     )
     owners: dict[tuple[str, str], list[tuple[EndpointKey, str, int, str]]] = {}
-    for loose, spec_id, *owner in connection.execute(sql, (sandbox, *(one[2] for one in questions))):
+    for loose, spec_id, *owner in db.execute(sql, (sandbox, *(one[2] for one in questions))):
         owners.setdefault((loose, spec_id), []).append(tuple(owner))
     found = {}
     for key, spec_id, loose in questions:
@@ -156,21 +161,25 @@ def _conflicts_in(
     return found
 
 
-def read_summary(connection: sqlite3.Connection) -> LedgerSummary:
+def read_summary(db: Database, own: Own = EVERY_ROW) -> LedgerSummary:
     """Count the whole ledger: every state (also those without rows), and what stands against rows."""
     counts = dict.fromkeys(State, 0)
-    for state, rows in connection.execute("SELECT state, count(*) FROM rows GROUP BY state"):
+    where, values = own
+    by_state = f"SELECT state, count(*) FROM rows WHERE true{where} GROUP BY state"  # noqa: S608 - our own names
+    for state, rows in db.execute(by_state, values):
         counts[decode_state(state)] = rows
-    groups = connection.execute(
-        """
+    groups = db.execute(
+        f"""
         SELECT state, coalesce(error_code, ''), count(*) AS size, coalesce(min(nullif(error_message, '')), '')
         FROM rows
-        WHERE state IN ('failed', 'held', 'in_doubt') OR (state = 'pending' AND error_code IS NOT NULL)
+        WHERE (state IN ('failed', 'held', 'in_doubt') OR state = 'pending' AND error_code IS NOT NULL){where}
         GROUP BY 1, 2 ORDER BY size DESC, 1, 2
-        """
+        """,  # noqa: S608 - our own names
+        values,
     )
-    (oldest,) = connection.execute("SELECT min(doubted_at) FROM rows WHERE state = 'in_doubt'").fetchone()
-    run = connection.execute("SELECT run_id FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+    oldest_doubt = f"SELECT min(doubted_at) FROM rows WHERE state = 'in_doubt'{where}"  # noqa: S608 - our own names
+    (oldest,) = db.execute(oldest_doubt, values).fetchone()
+    run = db.execute("SELECT run_id FROM runs ORDER BY id DESC LIMIT 1").fetchone()
     return LedgerSummary(
         counts=counts,
         groups=tuple(ErrorGroup(decode_state(state), *rest) for state, *rest in groups),

@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 #: "bulk" in ASCII, at a fixed place in the file's header: tells a ledger from any other SQLite file.
 APPLICATION_ID: Final = 0x62756C6B
 
+#: Binds a new ledger to its target; a bound one keeps its own.
+BIND: Final = "INSERT INTO meta VALUES (1, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+
 #: `fact` of the append-only attempts beside the values of `AttemptEnd`.
 INTENT: Final = "intent"
 CUT_OFF: Final = "cut_off"
+#: An answer that arrived after its writer had lost the ledger to another: evidence, without a move.
+LATE: Final = "late"
 
 _TABLES: Final = (
     """

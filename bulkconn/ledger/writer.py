@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bulkconn.core.record import Change
-    from bulkconn.ledger.store import SqliteStore
+    from bulkconn.ledger.sql_store import SqlStore
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class Writer(Protocol):
         """Write one caller's changes; durable when this returns. Raises as `Ledger.commit`."""
         ...
 
-    async def call(self, work: Callable[[SqliteStore], T]) -> T:
+    async def call(self, work: Callable[[SqlStore], T]) -> T:
         """Run other work on the store, after all commits that were asked for before."""
         ...
 
@@ -51,7 +51,7 @@ class _Commit:
 
 @dataclass(slots=True, eq=False)
 class _Call:
-    work: Callable[[SqliteStore], Any]
+    work: Callable[[SqlStore], Any]
     waiter: asyncio.Future[Any]
 
 
@@ -65,7 +65,7 @@ class StoreThread:
     A cancelled caller leaves its work in the line: it is still done, nobody is told.
     """
 
-    def __init__(self, open_store: Callable[[], SqliteStore]) -> None:
+    def __init__(self, open_store: Callable[[], SqlStore]) -> None:
         self._open_store = open_store
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[_Commit | _Call | None] = SimpleQueue()
@@ -76,7 +76,7 @@ class StoreThread:
         self._thread = threading.Thread(target=self._main, name="bulkconn-ledger", daemon=True)
 
     @classmethod
-    async def start(cls, open_store: Callable[[], SqliteStore]) -> StoreThread:
+    async def start(cls, open_store: Callable[[], SqlStore]) -> StoreThread:
         """Start the thread and open the store in it; raises what `open_store` raises."""
         self = cls(open_store)
         self._thread.start()
@@ -94,7 +94,7 @@ class StoreThread:
         self._queue.put(_Commit(changes, waiter))
         await waiter
 
-    async def call(self, work: Callable[[SqliteStore], T]) -> T:
+    async def call(self, work: Callable[[SqlStore], T]) -> T:
         """Run other work on the store, after all commits that were asked for before."""
         self._check_open()
         waiter: asyncio.Future[T] = self._loop.create_future()
@@ -133,7 +133,7 @@ class StoreThread:
                 news = (self._ended, None, error)
             self._tell([news])
 
-    def _serve(self, store: SqliteStore) -> None:
+    def _serve(self, store: SqlStore) -> None:
         while (job := self._queue.get()) is not None:
             following: _Commit | _Call | None = job
             if isinstance(job, _Commit):
@@ -166,7 +166,7 @@ class StoreThread:
             return
 
 
-def _write(store: SqliteStore, group: list[_Commit]) -> list[_News]:
+def _write(store: SqlStore, group: list[_Commit]) -> list[_News]:
     try:
         verdicts = store.apply([commit.changes for commit in group])
     except Exception as error:  # noqa: BLE001 - every caller must learn that its changes are not durable
@@ -174,7 +174,7 @@ def _write(store: SqliteStore, group: list[_Commit]) -> list[_News]:
     return [(commit.waiter, None, verdict) for commit, verdict in zip(group, verdicts, strict=True)]
 
 
-def _run(store: SqliteStore, call: _Call) -> _News:
+def _run(store: SqlStore, call: _Call) -> _News:
     try:
         return (call.waiter, call.work(store), None)
     except Exception as error:  # noqa: BLE001 - it belongs to the caller, the thread goes on

@@ -40,7 +40,7 @@ def patched(*patches: tuple[Any, str, Any]) -> Iterator[None]:
 
 def _intent_after_the_post() -> list[tuple[Any, str, Any]]:
     original = attempt.Attempter._commit_intent
-    tasks: set[asyncio.Task[None]] = set()
+    tasks: set[asyncio.Task[bool]] = set()
 
     async def commit_later(self: attempt.Attempter, row: Row, endpoint: Endpoint) -> None:
         task = asyncio.create_task(original(self, row, endpoint))

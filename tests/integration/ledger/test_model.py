@@ -191,10 +191,11 @@ class LedgerMachine(RuleBasedStateMachine):
     def same_attempts(self) -> None:
         """The attempts tell the same story."""
         store = done(self.ledger._writer.call(lambda store: store))
-        facts = store.connection.execute(
+        story = (
             "SELECT key, attempt_no, fact, a.connection_id FROM attempts a JOIN rows r ON r.id = row_id "
             "ORDER BY a.id"
-        ).fetchall()
+        )
+        facts = store.read(lambda db: db.execute(story).fetchall())
         expected = [(one.key, one.attempt_no, one.fact, one.connection_id) for one in self.model.attempts]
         assert sorted(facts, key=repr) == sorted(expected, key=repr)
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from bulkconn.ledger.sql_store import SqlStore
     from bulkconn.ledger.sqlite import SqliteLedger
 
 
@@ -49,13 +50,15 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "w.ledger.db"
 
 
+def connection_of(store: SqlStore) -> sqlite3.Connection:
+    """Give the SQLite connection behind a store."""
+    assert isinstance(store, SqliteStore)
+    return store.connection
+
+
 async def run_sql(ledger: SqliteLedger, sql: str) -> list[tuple[Any, ...]]:
     """Run SQL in the ledger's own thread."""
-
-    def work(store: SqliteStore) -> list[tuple[Any, ...]]:
-        return store.connection.execute(sql).fetchall()
-
-    return await ledger._writer.call(work)
+    return await ledger._writer.call(lambda store: connection_of(store).execute(sql).fetchall())
 
 
 async def test_commits_that_wait_together_share_few_transactions(path: Path) -> None:
@@ -64,9 +67,10 @@ async def test_commits_that_wait_together_share_few_transactions(path: Path) -> 
     rows = [endpoint(f"r{number}") for number in range(1000)]
     await fill(ledger, *rows)
     statements: list[str] = []
-    await ledger._writer.call(lambda store: store.connection.set_trace_callback(statements.append))
+    connection = await ledger._writer.call(connection_of)
+    connection.set_trace_callback(statements.append)
     await asyncio.gather(*(ledger.commit([intent(row)]) for row in rows))
-    await ledger._writer.call(lambda store: store.connection.set_trace_callback(None))
+    connection.set_trace_callback(None)
     assert statements.count("SAVEPOINT caller") == 1000
     assert statements.count("COMMIT") <= 10
     assert statements.count("BEGIN IMMEDIATE") == statements.count("COMMIT")

@@ -6,11 +6,13 @@ import pytest
 
 from bulkconn.core.diagnostics import Diagnostic, Severity
 from bulkconn.core.errors import (
+    AnsweredLate,
     BulkconnError,
     ExitCode,
     IllegalMove,
     InventoryChanged,
     InventoryInvalid,
+    LeaseLost,
     LedgerError,
     LedgerLocked,
     LedgerTooNew,
@@ -39,6 +41,7 @@ def test_exit_codes_are_those_of_the_contract() -> None:
         pytest.param(InventoryChanged, 3, id="inventory changed"),
         pytest.param(LedgerError, 5, id="ledger"),
         pytest.param(LedgerLocked, 5, id="locked"),
+        pytest.param(LeaseLost, 5, id="lease lost"),
         pytest.param(LedgerTooNew, 5, id="too new"),
     ],
 )
@@ -53,6 +56,13 @@ def test_invalid_inventory_carries_all_diagnostics() -> None:
     fault = Diagnostic(Severity.ERROR, "a.csv", "port is not a number", "correct the cell")
     error = InventoryInvalid("1 error", fix="correct it", diagnostics=[fault])
     assert (error.diagnostics, error.exit_code, error.fix) == ((fault,), 3, "correct it")
+
+
+def test_late_answer_carries_the_id_that_it_brought() -> None:
+    """The row about to be sent again is created already, and this is its id."""
+    late = AnsweredLate("id-7")
+    assert late.connection_id == "id-7"
+    assert "id-7" in str(late)
 
 
 def test_illegal_move_is_no_error_of_the_user() -> None:

@@ -1,0 +1,108 @@
+"""The ledger that the engine knows: `core.protocols.Ledger` over a store and the thread that owns it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from bulkconn.core.record import DoubtSince
+from bulkconn.ledger import queries
+from bulkconn.ledger.queries import EVERY_ROW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from bulkconn.core.names import ConnectionId, EndpointKey, RunId
+    from bulkconn.core.protocols import Clock
+    from bulkconn.core.record import (
+        Change,
+        LedgerInfo,
+        LedgerRecord,
+        LedgerSummary,
+        NameConflict,
+        RowStanding,
+        Watch,
+    )
+    from bulkconn.ledger.database import Database
+    from bulkconn.ledger.queries import Own
+    from bulkconn.ledger.writer import Writer
+
+T = TypeVar("T")
+
+
+class StoredLedger:
+    """A ledger in use by this process; a simulation brings its own writer.
+
+    Every method may raise `LedgerError`; after one did for a write, all do.
+    """
+
+    def __init__(self, info: LedgerInfo, writer: Writer, clock: Clock, own: Own = EVERY_ROW) -> None:
+        self._info = info
+        self._writer = writer
+        self._clock = clock
+        self._own = own
+
+    @property
+    def info(self) -> LedgerInfo:
+        """Say which ledger this is and which target it belongs to."""
+        return self._info
+
+    @property
+    def send_before_s(self) -> float:
+        """Say until when (`Clock.elapsed_s`) a POST may leave under a durable intent; here for ever."""
+        return float("inf")
+
+    async def close(self) -> None:
+        """Finish all writes that were asked for, close the file and let others have it. Repeat: safe."""
+        await self._writer.close()
+
+    async def begin_run(self, run_id: RunId, at: datetime, settings: Mapping[str, object]) -> int:
+        """Record a run; rows found as `sending` were cut off and are in doubt, their grace from now."""
+        since = DoubtSince(self._clock.clock_id, self._clock.elapsed_s())
+        return await self._writer.call(lambda store: store.begin_run(run_id, at, settings, since))
+
+    async def end_run(self, run_id: RunId, at: datetime, summary: Mapping[str, object]) -> None:
+        """Record how a run ended."""
+        await self._writer.call(lambda store: store.end_run(run_id, at, summary))
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """Write changes in order, all or none, durable when this returns. Cancel: may still be written."""
+        await self._writer.commit(changes)
+
+    async def records(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, LedgerRecord]:
+        """Look rows up by key; unknown ones are left out."""
+        return await self._read(lambda db: queries.read_records(db, keys))
+
+    async def standings(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, RowStanding]:
+        """Look up only what tells finished rows from others."""
+        return await self._read(lambda db: queries.read_standings(db, keys))
+
+    async def doubted(self, *, after: EndpointKey | None, limit: int) -> list[LedgerRecord]:
+        """Give up to `limit` rows in doubt, ordered by key, beginning after a key."""
+        return await self._read(lambda db: queries.read_doubted(db, after, limit, self._own))
+
+    async def watched(self, *, since: datetime, after: EndpointKey | None, limit: int) -> list[Watch]:
+        """Give the names of up to `limit` settled keys under which an attempt since then was ambiguous."""
+        return await self._read(lambda db: queries.read_watched(db, since, after, limit, self._own))
+
+    async def holders(self, ids: Iterable[ConnectionId]) -> dict[ConnectionId, EndpointKey]:
+        """Say which rows hold these connection ids."""
+        wanted = tuple(ids)
+        return await self._read(lambda db: queries.read_holders(db, wanted))
+
+    async def known_connection(self, sandbox: str, *, skip: int = 0) -> LedgerRecord | None:
+        """Give the longest-known created row of a sandbox, `skip` of them passed over."""
+        return await self._read(lambda db: queries.read_known_connection(db, sandbox, skip))
+
+    async def conflicts(
+        self, names: Sequence[tuple[EndpointKey, str, str, str]]
+    ) -> dict[EndpointKey, NameConflict]:
+        """For (key, sandbox, connection spec id, loose name): which other key has that name already."""
+        return await self._read(lambda db: queries.read_conflicts(db, names))
+
+    async def summary(self) -> LedgerSummary:
+        """Count all rows that this ledger works on."""
+        return await self._read(lambda db: queries.read_summary(db, self._own))
+
+    async def _read(self, query: Callable[[Database], T]) -> T:
+        return await self._writer.call(lambda store: store.read(query))

@@ -105,6 +105,14 @@ def template() -> None:
 @options.command("emulator", body="bulkconn.cli.emulating:emulator")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Interface to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: a free one.")
+@click.option(
+    "--sandbox",
+    "sandboxes",
+    multiple=True,
+    metavar="NAME:CLOUD",
+    help="A sandbox and where it runs, e.g. prod:azure; may be repeated. Left out: dev, prod (azure), "
+    "dev-aws, prod-aws (aws).",
+)
 @click.option("--rate-limit", type=Number(at_least=1, whole=True, example="20"), help="Requests per second.")
 @click.option("--latency", type=_SECONDS, default=0, show_default=True, help="Seconds of every request.")
 @click.option("--jitter", type=_SECONDS, default=0, show_default=True, help="Up to as many seconds more.")

@@ -13,11 +13,13 @@ from bulkconn.cli.signals import listening
 from bulkconn.cli.wiring import run_async
 from bulkconn.core.errors import ExitCode, UsageError
 from bulkconn.emulator import (
+    Cloud,
     EmulatorSettings,
     FaultPlan,
     banner,
     fault_menu,
     parse_fault,
+    parse_sandbox,
     serve,
 )
 
@@ -33,6 +35,7 @@ def emulator(params: Mapping[str, Any]) -> int:
         click.echo("\n".join(fault_menu().split(", ")))
         return int(ExitCode.OK)
     settings = EmulatorSettings(
+        **read_sandboxes(params["sandboxes"]),
         host=params["host"],
         port=params["port"],
         rate_limit_per_s=params["rate_limit"],
@@ -44,6 +47,25 @@ def emulator(params: Mapping[str, Any]) -> int:
         faults=read_faults(params["fault"]),
     )
     return run_async(lambda: _serve(settings))
+
+
+def read_sandboxes(texts: Sequence[str]) -> dict[str, dict[str, Cloud]]:
+    """Read sandboxes as flags give them, as a setting; none at all leaves the usual ones.
+
+    Raises:
+        UsageError: one is not of the form NAME:CLOUD, or is given twice for two clouds.
+    """
+    sandboxes: dict[str, Cloud] = {}
+    for text in texts:
+        try:
+            name, cloud = parse_sandbox(text)
+        except ValueError as error:
+            raise UsageError(str(error), fix="write, for example, --sandbox prod:azure") from error
+        if sandboxes.setdefault(name, cloud) is not cloud:
+            raise UsageError(
+                f"sandbox {name} is on two clouds", fix="give it once: a sandbox is on one cloud"
+            )
+    return {"sandboxes": sandboxes} if sandboxes else {}
 
 
 def read_faults(texts: Sequence[str]) -> FaultPlan:

@@ -14,7 +14,14 @@ from bulkconn.emulator.faults import FaultChance, FaultPlan, FaultStep, parse_fa
 from bulkconn.emulator.menu import Fault, Place, fault_menu
 from bulkconn.emulator.records import Connection, RequestRecord
 from bulkconn.emulator.serve import serve
-from bulkconn.emulator.settings import Cloud, EmulatorSettings, RetryAfterForm, SecretsInReplies, banner
+from bulkconn.emulator.settings import (
+    Cloud,
+    EmulatorSettings,
+    RetryAfterForm,
+    SecretsInReplies,
+    banner,
+    parse_sandbox,
+)
 
 __all__ = [
     "Books",
@@ -34,6 +41,7 @@ __all__ = [
     "banner",
     "fault_menu",
     "parse_fault",
+    "parse_sandbox",
     "serve",
     "summarise",
 ]

@@ -1,4 +1,4 @@
-"""The routes below /emulator/, which Adobe does not have: a look at the books, faults, strangers.
+"""The routes at /emulator, which Adobe does not have: a look at the books, faults, strangers.
 
 They ask for no credentials, so that a test in another process can use them. Whoever reaches the port may
 use them: the emulator belongs on a loopback address.
@@ -7,8 +7,10 @@ use them: the emulator belongs on a loopback address.
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from bulkconn.emulator.books import Books
 
 __all__ = ["ROUTES", "PlantedConnection", "plant", "summarise"]
+
+#: Connections written to a listing at a time.
+_CHUNK: Final = 500
 
 
 class PlantedConnection(BaseModel):
@@ -82,6 +87,22 @@ def summarise(books: Books) -> dict[str, Any]:
     }
 
 
+async def introduce(request: web.Request) -> web.Response:
+    """Answer GET /emulator: that this is an emulator, its sandboxes, and counts that cost nothing."""
+    service = request.app[SERVICE]
+    books = service.books
+    return json_reply(
+        200,
+        {
+            "emulator": "bulkconn",
+            "sandboxes": dict(service.settings.sandboxes),
+            "connection_count": books.connection_count,
+            "posts": books.posts,
+            "api_requests": books.api_requests,
+        },
+    )
+
+
 async def show_books(request: web.Request) -> web.Response:
     """Answer GET /emulator/books; `?connections=false` leaves the connections out."""
     service = request.app[SERVICE]
@@ -100,13 +121,42 @@ async def show_requests(request: web.Request) -> web.Response:
     return json_reply(200, {"requests": [asdict(record) for record in records]})
 
 
+async def list_connections(request: web.Request) -> web.StreamResponse:
+    """Answer GET /emulator/connections: who exists, an object a line, however many there are."""
+    response = web.StreamResponse(headers={"Content-Type": "application/jsonl"})
+    await response.prepare(request)
+    # A copy: others may create and delete while this is written.
+    everything = iter(request.app[SERVICE].books.all_connections())
+    while chunk := list(islice(everything, _CHUNK)):
+        lines = (
+            orjson.dumps(
+                {
+                    "id": one.id,
+                    "sandbox": one.sandbox,
+                    "name": one.name,
+                    "connection_spec_id": one.spec_id,
+                    "planted": one.is_planted,
+                }
+            )
+            for one in chunk
+        )
+        await response.write(b"\n".join((*lines, b"")))
+    return response
+
+
 async def replace_faults(request: web.Request) -> web.Response:
-    """Answer POST /emulator/faults: follow the plan of the body from now on; `{}` = no more faults."""
+    """Answer POST /emulator/faults: follow the plan of the body from now on; `{}` = no more faults.
+
+    `?seed=N` also draws new dice.
+    """
+    seed = request.query.get("seed")
     try:
         plan = FaultPlan.model_validate_json(await request.read())
+        request.app[SERVICE].plan_faults(plan, None if seed is None else int(seed))
     except ValidationError as error:
         return _unreadable(error)
-    request.app[SERVICE].plan_faults(plan)
+    except ValueError:
+        return json_reply(400, {"error": "seed: a whole number is wanted"})
     return json_reply(200, plan.model_dump(mode="json"))
 
 
@@ -142,7 +192,9 @@ def _unreadable(error: ValidationError) -> web.Response:
 
 
 ROUTES: Final = (
+    web.get("/emulator", introduce),
     web.get("/emulator/books", show_books),
+    web.get("/emulator/connections", list_connections),
     web.get("/emulator/requests", show_requests),
     web.post("/emulator/faults", replace_faults),
     web.post("/emulator/revoke", revoke_tokens),

@@ -42,7 +42,8 @@ class Emulator:
             settings: None = the defaults, on a free port.
         """
         self.settings = settings or EmulatorSettings()
-        self._service = Service.from_settings(self.settings, load_catalogue(), self.go_down)
+        catalogue = load_catalogue(any_spec=self.settings.any_spec)
+        self._service = Service.from_settings(self.settings, catalogue, self.go_down)
         self._runner: web.AppRunner | None = None
         self._listener: Listener | None = None
         self._port = 0

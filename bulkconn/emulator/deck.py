@@ -31,15 +31,19 @@ class FaultDeck:
 
     def __init__(self, plan: FaultPlan, seed: int) -> None:
         """Lay out `plan`; `seed` decides what chance does."""
-        self._dice = {
-            # Faults need repeatable dice, not safe ones.
-            place: random.Random(f"{seed}/{place}")  # noqa: S311 - see above
-            for place in Place
-        }
-        self.replace(plan)
+        self.replace(plan, seed)
 
-    def replace(self, plan: FaultPlan) -> None:
-        """Forget the old plan, scripts included, and follow `plan`. The dice go on where they were."""
+    def replace(self, plan: FaultPlan, seed: int | None = None) -> None:
+        """Forget the old plan, scripts included, and follow `plan`.
+
+        Without a seed the dice go on where they were.
+        """
+        if seed is not None:
+            self._dice = {
+                # Faults need repeatable dice, not safe ones.
+                place: random.Random(f"{seed}/{place}")  # noqa: S311 - see above
+                for place in Place
+            }
         self._chances = {
             place: tuple(
                 (chance.probability, chance) for chance in plan.chances if chance.fault.place is place

@@ -68,9 +68,9 @@ class Service:
         jitter_s = self.settings.jitter_s
         return self.settings.latency_s + (self._jitter.uniform(0.0, jitter_s) if jitter_s else 0.0)
 
-    def plan_faults(self, plan: FaultPlan) -> None:
-        """Follow `plan` from now on, and end a storm or an outage in force."""
-        self.deck.replace(plan)
+    def plan_faults(self, plan: FaultPlan, seed: int | None = None) -> None:
+        """Follow `plan` from now on, with new dice if there is a seed, and end a storm or an outage."""
+        self.deck.replace(plan, seed)
         self.weather.clear()
 
 

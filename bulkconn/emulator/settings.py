@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from bulkconn.emulator.faults import FaultPlan
 
-__all__ = ["Cloud", "EmulatorSettings", "RetryAfterForm", "SecretsInReplies", "banner"]
+__all__ = ["Cloud", "EmulatorSettings", "RetryAfterForm", "SecretsInReplies", "banner", "parse_sandbox"]
 
 #: A duration that may be none at all.
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -70,6 +70,8 @@ class EmulatorSettings(BaseModel):
     static_token: SecretStr | None = None
     #: Sandbox name to the cloud of its region.
     sandboxes: dict[str, Cloud] = Field(default_factory=_default_sandboxes, min_length=1)
+    #: Take connection specs that the emulator has no schema for, whatever their parameters are.
+    any_spec: bool = False
     #: Take every organisation, client id and client secret. Tokens are checked all the same.
     any_org: bool = True
     #: API requests let through in any window of one second; None = no limit.
@@ -92,6 +94,18 @@ class EmulatorSettings(BaseModel):
     seed: int = 0
     #: Requests remembered one by one; counts go on beyond it, older entries are forgotten.
     log_limit: int = Field(default=100_000, ge=1)
+
+
+def parse_sandbox(text: str) -> tuple[str, Cloud]:
+    """Read a sandbox as it is written on a command line: `prod:azure`.
+
+    Raises:
+        ValueError: The text is not of that form; the message is one sentence.
+    """
+    name, _, cloud = text.rpartition(":")
+    if not name or cloud.lower() not in set(Cloud):
+        raise ValueError(f"cannot read the sandbox {text!r}: write name:azure or name:aws")
+    return name, Cloud(cloud.lower())
 
 
 def banner(settings: EmulatorSettings, base_url: str) -> str:

@@ -52,11 +52,20 @@ class Catalogue:
     """All connection specs, compiled once."""
 
     def __init__(
-        self, specs: Mapping[Cloud, Mapping[str, ConnectionSpec]], envelope: Draft7Validator
+        self,
+        specs: Mapping[Cloud, Mapping[str, ConnectionSpec]],
+        envelope: Draft7Validator,
+        *,
+        any_spec: bool = False,
     ) -> None:
-        """Hold the specs by cloud and id, and the schema of the body around the parameters."""
+        """Hold the specs by cloud and id, and the schema of the body around the parameters.
+
+        With `any_spec` a spec that no schema describes is taken as it comes.
+        """
         self._specs = specs
         self._envelope = envelope
+        self._known = frozenset[str]().union(*specs.values())
+        self._any_spec = any_spec
         self._secrets: dict[tuple[str, str], frozenset[str]] = {}
         for by_id in specs.values():
             for spec_id, spec in by_id.items():
@@ -102,6 +111,8 @@ class Catalogue:
         Raises:
             FlowServiceError: 1413, 1415, 1304 or 1312.
         """
+        if self._any_spec and spec_id not in self._known:
+            return
         spec = self._specs[cloud].get(spec_id)
         if spec is None or version not in (None, spec.document["version"]):
             raise FlowServiceError("1413-400", "The connection spec id or its version is not valid.")
@@ -113,11 +124,11 @@ class Catalogue:
         _refuse(auth_spec.validator.iter_errors(auth["params"]))
 
 
-def load_catalogue() -> Catalogue:
-    """Read and compile the schemas."""
+def load_catalogue(*, any_spec: bool = False) -> Catalogue:
+    """Read and compile the schemas; with `any_spec` others than theirs are taken too."""
     files = [_read(name) for name in _SPEC_FILES]
     specs = {cloud: {file["id"]: _spec(file, cloud, Draft7Validator) for file in files} for cloud in Cloud}
-    return Catalogue(specs, Draft7Validator(_read("create_connection")))
+    return Catalogue(specs, Draft7Validator(_read("create_connection")), any_spec=any_spec)
 
 
 def _read(name: str) -> dict[str, Any]:

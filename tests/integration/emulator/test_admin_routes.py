@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bulkconn.emulator import PlantedConnection
-from tests.integration.emulator.client import POSTGRESQL, SECRET, Client, login_params
+from tests.integration.emulator.client import POSTGRESQL, SECRET, Client, code_of, login_params
 
 if TYPE_CHECKING:
     from tests.integration.emulator.conftest import Start
@@ -63,6 +64,68 @@ async def test_requests_beyond_the_log_limit_are_counted_but_forgotten(start: St
         await client.create(name)
     assert [record.name for record in client.books.requests()] == ["b", "c"]
     assert client.books.posts == 3
+
+
+async def test_introduction_says_what_it_is_and_counts(start: Start) -> None:
+    """Who asks learns that this is no service of Adobe's, its sandboxes, and how much was asked of it."""
+    client = await start(sandboxes={"eu": "azure", "us": "aws"})
+    await client.listing()
+    answer = await client.admin("GET", "")
+    assert answer.json == {
+        "emulator": "bulkconn",
+        "sandboxes": {"eu": "azure", "us": "aws"},
+        "connection_count": 0,
+        "posts": 0,
+        "api_requests": 1,
+    }
+
+
+async def test_connections_over_http_are_a_line_each_without_secrets(client: Client) -> None:
+    """However many there are, they can be read one by one; parameters are not among them."""
+    ids = [(await client.create(name)).json["id"] for name in ("a", "b")]
+    client.emulator.plant(PlantedConnection(sandbox="prod", name="old", connection_spec_id="x"))
+    answer = await client.admin("GET", "/connections")
+    lines = [json.loads(line) for line in answer.body.splitlines()]
+    assert [one["id"] for one in lines[:2]] == ids
+    assert lines[0] == {
+        "id": ids[0],
+        "sandbox": "dev",
+        "name": "a",
+        "connection_spec_id": POSTGRESQL,
+        "planted": False,
+    }
+    assert lines[2]["planted"] is True
+    assert SECRET.encode() not in answer.body
+
+
+async def test_connections_over_http_are_all_there_beyond_one_chunk(client: Client) -> None:
+    """No connection is lost between two chunks of the listing."""
+    for number in range(1201):
+        client.emulator.plant(PlantedConnection(sandbox="dev", name=f"{number}", connection_spec_id="x"))
+    answer = await client.admin("GET", "/connections")
+    assert [json.loads(line)["name"] for line in answer.body.splitlines()] == [f"{n}" for n in range(1201)]
+
+
+async def test_faults_over_http_with_a_seed_draw_new_dice(client: Client) -> None:
+    """The same plan with the same seed strikes the same requests again."""
+    plan = {"chances": {"status_409": 0.5}}
+    rounds = []
+    for _ in range(2):
+        assert (await client.admin("POST", "/faults?seed=7", plan)).status == 200
+        rounds.append([(await client.create("shop")).status for _ in range(12)])
+    assert rounds[0] == rounds[1]
+    assert set(rounds[0]) == {201, 409}
+    answer = await client.admin("POST", "/faults?seed=seven", plan)
+    assert (answer.status, answer.json["error"]) == (400, "seed: a whole number is wanted")
+
+
+async def test_spec_without_a_schema_is_taken_where_any_is(start: Start) -> None:
+    """`any_spec` takes what the emulator does not know, and checks what it knows as before."""
+    client = await start(any_spec=True)
+    unknown = {"id": "11111111-2222-4333-8444-555555555555", "version": "1.0"}
+    auth = {"specName": "Anything", "params": {"a": "b"}}
+    assert (await client.create("odd", connectionSpec=unknown, auth=auth)).status == 201
+    assert code_of(await client.create("shop", auth=auth)) == "1415-400"
 
 
 async def test_faults_over_http_replace_the_plan_and_end_a_storm(start: Start) -> None:

@@ -11,6 +11,7 @@ from bulkconn.emulator.admin import PlantedConnection, summarise
 from bulkconn.emulator.app import Emulator
 from bulkconn.emulator.books import Books
 from bulkconn.emulator.faults import FaultChance, FaultPlan, FaultStep, parse_fault
+from bulkconn.emulator.levels import FaultLevel, plan_level
 from bulkconn.emulator.menu import Fault, Place, fault_menu
 from bulkconn.emulator.records import Connection, RequestRecord
 from bulkconn.emulator.serve import serve
@@ -31,6 +32,7 @@ __all__ = [
     "EmulatorSettings",
     "Fault",
     "FaultChance",
+    "FaultLevel",
     "FaultPlan",
     "FaultStep",
     "Place",
@@ -42,6 +44,7 @@ __all__ = [
     "fault_menu",
     "parse_fault",
     "parse_sandbox",
+    "plan_level",
     "serve",
     "summarise",
 ]

@@ -92,7 +92,12 @@ def opened(given: Given, paths: Sequence[str], stdin: BinaryIO) -> Iterator[Chec
         UsageError: one cannot be opened.
     """
     references = References()
-    validator = Validator(ALL, defaults=given.row_defaults, schemes=references.schemes)
+    validator = Validator(
+        ALL,
+        defaults=given.row_defaults,
+        schemes=references.schemes,
+        forbid_plaintext=given.is_on("forbid_plaintext_secrets"),
+    )
     with Inventory.open(paths, stdin=stdin, encoding=given.text("encoding")) as inventory:
         check = InventoryCheck(inventory, validator, reference_exists=references.exists)
         yield Checked(check, inventory, references)

@@ -180,6 +180,10 @@ rows: Final = group_of(
             "Of the inventories. Left out: UTF-8, or what a byte order mark says.", metavar="NAME",
         ),
         _switch("--skip-invalid", "BULKCONN_SKIP_INVALID", "Go on without invalid rows."),
+        _switch(
+            "--forbid-plaintext-secrets", "BULKCONN_FORBID_PLAINTEXT_SECRETS",
+            "Refuse secrets in clear: a secret cell must be a reference.",
+        ),
     ]
 )  # fmt: skip
 pace: Final = group_of(

@@ -56,24 +56,37 @@ class Field:
         return self.name if self.header is None else self.header
 
 
+@dataclass(frozen=True, slots=True)
+class SecretRules:
+    """How a secret may be given: by a reference of these schemes, and unless forbidden in clear."""
+
+    schemes: tuple[str, ...]
+    plaintext: bool = True
+
+    @property
+    def known(self) -> str:
+        """The schemes as a reader writes them."""
+        return ", ".join(f"{scheme}://" for scheme in self.schemes)
+
+
 class FieldReader:
     """Reads the fields of one row.
 
-    `schemes` are the kinds of secret references that can be resolved here. Every value that is no
-    secret is put into `visible` under the field's own name: references too, defaults not.
+    Every value that is no secret is put into `visible` under the field's own name: references too,
+    defaults not.
     """
 
-    __slots__ = ("_cells", "_schemes", "_visible", "findings")
+    __slots__ = ("_cells", "_rules", "_visible", "findings")
 
     def __init__(
         self,
         cells: Mapping[str, str],
-        schemes: tuple[str, ...],
+        rules: SecretRules,
         visible: dict[str, str],
         findings: Findings,
     ) -> None:
         self._cells = cells
-        self._schemes = schemes
+        self._rules = rules
         self._visible = visible
         self.findings = findings
 
@@ -134,6 +147,14 @@ class FieldReader:
         return None
 
     def _literal(self, field: Field, raw: str, stripped: str) -> SecretStr | None:
+        if not self._rules.plaintext:
+            self.findings.error(
+                field.column,
+                f"{field.name} is a secret in clear, which --forbid-plaintext-secrets refuses",
+                allowed=f"a reference: {self._rules.known}",
+                fix=f"put it into a secret store and write its reference here, {AGAIN}",
+            )
+            return None
         if has_control(raw, lines_allowed=field.kind is ValueKind.TEXT):
             self.findings.error(field.column, f"{field.name} holds a control character or half a character")
             return None
@@ -141,7 +162,7 @@ class FieldReader:
             self.findings.warn(
                 field.column,
                 f"{field.name} is taken as it stands: it begins like a reference, but of no known kind",
-                fix=f"if a reference is meant, begin it with {self._known_schemes()}, {AGAIN}",
+                fix=f"if a reference is meant, begin it with {self._rules.known}, {AGAIN}",
             )
         if len(stripped) != len(raw):
             self.findings.warn(
@@ -152,8 +173,8 @@ class FieldReader:
         return SecretStr(raw)
 
     def _can_resolve(self, field: Field, reference: SecretRef) -> bool:
-        if reference.scheme not in self._schemes:
-            known = self._known_schemes()
+        if reference.scheme not in self._rules.schemes:
+            known = self._rules.known
             self.findings.error(
                 field.column,
                 f"{field.name} refers to a secret store that cannot be read here",
@@ -171,9 +192,6 @@ class FieldReader:
             )
             return False
         return True
-
-    def _known_schemes(self) -> str:
-        return ", ".join(f"{scheme}://" for scheme in self._schemes)
 
     def _refuse_choice(self, field: Field, text: str) -> None:
         guess = nearest(text, field.allowed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bulkconn.core.cells import FieldReader
+from bulkconn.core.cells import FieldReader, SecretRules
 from bulkconn.core.choice import Asked, choose_auth, choose_cloud, choose_source, source_index
 from bulkconn.core.endpoint import Endpoint
 from bulkconn.core.errors import UsageError
@@ -58,7 +58,8 @@ class Invalid:
 class Validator:
     """Turns rows into endpoints, for one list of sources and one set of defaults.
 
-    `schemes` are the kinds of secret references that can be resolved here. Not for several threads.
+    `schemes` are the kinds of secret references that can be resolved here; with `forbid_plaintext` a
+    secret that is given otherwise is an error. Not for several threads.
 
     Raises:
         UsageError: the default sandbox cannot be the name of one.
@@ -70,6 +71,7 @@ class Validator:
         *,
         defaults: RowDefaults | None = None,
         schemes: Collection[str] = ("env", "file"),
+        forbid_plaintext: bool = False,
     ) -> None:
         self._index = source_index(sources)
         self._defaults = defaults or RowDefaults()
@@ -78,7 +80,7 @@ class Validator:
                 f"{shown(self._defaults.sandbox)!r} is not a sandbox name",
                 fix=f"give one of {SANDBOX_CHARACTERS}",
             )
-        self._schemes = tuple(schemes)
+        self._secret_rules = SecretRules(tuple(schemes), plaintext=not forbid_plaintext)
         self._shapes: dict[tuple[str, ...], RowShape] = {}
 
     def validate(self, row: InventoryRow) -> Validated | Invalid:
@@ -187,7 +189,7 @@ class Validator:
         for unknown in layout.unknown:
             if cells.get(unknown.header, "").strip():
                 findings.error(unknown.header, unknown.message, allowed=unknown.allowed, fix=unknown.fix)
-        reader = FieldReader(cells, self._schemes, shown_cells, findings)
+        reader = FieldReader(cells, self._secret_rules, shown_cells, findings)
         params: list[tuple[str, ParamValue]] = []
         if layout.whole is not None:
             string = read_string(layout.whole, layout, reader)

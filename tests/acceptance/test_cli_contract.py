@@ -158,6 +158,29 @@ def test_command_over_an_invalid_inventory_ends_with_3_and_all_diagnostics(
     assert "2 errors in 1 inventory file; nothing was sent" in text.stderr
 
 
+@pytest.mark.parametrize("command", [("run",), ("plan",), ("plan", "--offline")], ids=" ".join)
+def test_command_that_forbids_plaintext_secrets_ends_with_3_and_names_each_cell(
+    console: Console, command: tuple[str, ...]
+) -> None:
+    """Exit code 3: every secret in clear by its place, none of them shown; references are fine."""
+    rows = postgres_rows(2)
+    console.write("eu.csv", rows.replace(PASSWORD, "env://PG_PASSWORD", 1))
+    flag = "--forbid-plaintext-secrets"
+    code, report = console.json(*command, "eu.csv", flag, PG_PASSWORD="x")
+    check_report(report, 3)
+    assert code == 3
+    (one,) = report["diagnostics"]
+    assert (one["file"], one["row"], one["column"], one["found"]) == ("eu.csv", 3, "password", None)
+    assert PASSWORD not in json.dumps(report)
+    assert not list(console.folder.glob("*.ledger.db"))
+    text = console.run(*command, "eu.csv", PG_PASSWORD="x", BULKCONN_FORBID_PLAINTEXT_SECRETS="1")
+    assert text.returncode == 3
+    assert (
+        f"error: password is a secret in clear, which {flag} refuses\n  at eu.csv:3:password\n" in text.stderr
+    )
+    assert PASSWORD not in text.stderr
+
+
 def test_run_that_skips_invalid_rows_creates_the_others_and_ends_with_1(console: Console) -> None:
     """`--skip-invalid` goes on without them, and counts them."""
     console.write("eu.csv", names_of_its_own(postgres_rows(2), console.folder) + BAD_ROW)

@@ -41,6 +41,7 @@ RUN = {
     "--on-existing": "BULKCONN_ON_EXISTING",
     "--retry-failed": "",
     "--skip-invalid": "",
+    "--forbid-plaintext-secrets": "BULKCONN_FORBID_PLAINTEXT_SECRETS",
     "--marker": "BULKCONN_MARKER",
     "--encoding": "BULKCONN_ENCODING",
 }

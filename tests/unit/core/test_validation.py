@@ -433,6 +433,42 @@ def test_validate_with_other_schemes_names_those_at_hand() -> None:
     assert (result.diagnostics[0].found, result.diagnostics[0].allowed) == ("env://", "vault://")
 
 
+def _strict(row: InventoryRow) -> Validated | Invalid:
+    return Validator(SOURCES, defaults=RowDefaults(), forbid_plaintext=True).validate(row)
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        pytest.param(basic_row(password="s3cret"), "password", id="a password"),
+        pytest.param(basic_row(password="evn://s3cret"), "password", id="of no known scheme"),
+        pytest.param(basic_row(password=" s3cret\x00"), "password", id="one that could not be used anyway"),
+        pytest.param(string_row(password="s3cret"), "password", id="a part of a string"),
+        pytest.param(
+            row_of(source="only", connectionString="Server=h;s3cret"), "connectionString", id="whole"
+        ),
+    ],
+)
+def test_validate_where_plaintext_is_forbidden_refuses_a_secret_unseen(
+    row: InventoryRow, column: str
+) -> None:
+    """Each secret cell in clear is an error at its own column, and what it holds is not shown."""
+    result = _strict(row)
+    assert isinstance(result, Invalid)
+    (one,) = result.diagnostics
+    assert (one.severity, one.file, one.row, one.column) == (Severity.ERROR, "a.csv", 7, column)
+    assert one.message == f"{column} is a secret in clear, which --forbid-plaintext-secrets refuses"
+    assert one.allowed == "a reference: env://, file://"
+    assert one.fix == "put it into a secret store and write its reference here" + _AGAIN
+    assert "s3cret" not in repr(one)
+
+
+@pytest.mark.parametrize("row", [basic_row(password="env://PG"), string_row(password="file:///run/pg")])
+def test_validate_where_plaintext_is_forbidden_takes_references(row: InventoryRow) -> None:
+    """A reference is no secret, and text that is not secret stays in clear."""
+    assert isinstance(_strict(row), Validated)
+
+
 # --- auth ---------------------------------------------------------------------------------------------
 
 

@@ -88,6 +88,15 @@ def decode_cells(text: str) -> Mapping[str, str]:
     return cells
 
 
+def decode_document(text: str) -> Mapping[str, Any]:
+    """Give a JSON object back; an empty one where it is none: a copy may be had again."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
 def decode_record(row: tuple[Any, ...]) -> LedgerRecord:
     """Build the record from a row of `RECORD_COLUMNS`.
 

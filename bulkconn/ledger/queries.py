@@ -20,7 +20,15 @@ from bulkconn.core.record import (
     Target,
     Watch,
 )
-from bulkconn.ledger.codec import RECORD_COLUMNS, decode_record, decode_state, decode_time, encode_time
+from bulkconn.core.service_spec import Place, ServiceSpec, read_document
+from bulkconn.ledger.codec import (
+    RECORD_COLUMNS,
+    decode_document,
+    decode_record,
+    decode_state,
+    decode_time,
+    encode_time,
+)
 from bulkconn.ledger.schema import FORMAT_VERSION
 
 if TYPE_CHECKING:
@@ -40,12 +48,12 @@ EVERY_ROW: Final[Own] = ("", ())
 _CHUNK: Final = 500
 
 
-def read_info(db: Database) -> LedgerInfo | None:
-    """Say which ledger this is; None while it has no target yet."""
+def read_info(db: Database, version: int = FORMAT_VERSION) -> LedgerInfo | None:
+    """Say which ledger this is, of this format; None while it has no target yet."""
     row = db.execute("SELECT ledger_id, base_url, org_id FROM meta").fetchone()
     if row is None:
         return None
-    return LedgerInfo(ledger_id=row[0], target=Target(row[1], row[2]), format_version=FORMAT_VERSION)
+    return LedgerInfo(ledger_id=row[0], target=Target(row[1], row[2]), format_version=version)
 
 
 def read_records(db: Database, keys: Sequence[EndpointKey]) -> dict[EndpointKey, LedgerRecord]:
@@ -186,6 +194,21 @@ def read_summary(db: Database, own: Own = EVERY_ROW) -> LedgerSummary:
         oldest_doubt_at=None if oldest is None else decode_time(oldest),
         last_run_id=None if run is None else run[0],
     )
+
+
+def read_specs(db: Database) -> dict[Place, ServiceSpec]:
+    """Give what the service said of connection specs; there are a few for each sandbox.
+
+    A copy that cannot be read is none: it is asked for again.
+    """
+    found = {}
+    sql = "SELECT sandbox, connection_spec_id, read_at, document FROM specs"
+    for sandbox, spec_id, read_at, document in db.execute(sql):
+        place = Place(sandbox, spec_id)
+        spec = read_document(decode_document(document), place, decode_time(read_at))
+        if isinstance(spec, ServiceSpec):
+            found[place] = spec
+    return found
 
 
 def _marks(values: Sequence[object]) -> str:

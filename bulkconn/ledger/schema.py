@@ -131,8 +131,23 @@ _INDEXES: Final = (
     "CREATE INDEX attempts_ambiguous ON attempts (row_id) WHERE fact IN ('in_doubt', 'cut_off')",
 )
 
+# Format 2. What the service itself says of a source, in a sandbox of the ledger's target: the JSON Schemas
+# of its auth specs and nothing else of its answer. A copy that may be thrown away at any time.
+_SPECS: Final = """
+    CREATE TABLE specs (
+        sandbox TEXT NOT NULL,
+        connection_spec_id TEXT NOT NULL,
+        read_at INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (sandbox, connection_spec_id)
+    ) WITHOUT ROWID
+"""
+
 #: `MIGRATIONS[n]` leads from format n to n + 1; format 0 is an empty file.
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = ((*_TABLES, *_INDEXES),)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = ((*_TABLES, *_INDEXES), (_SPECS,))
+
+#: The first format that has `specs`: an older ledger that is only read has none.
+SPECS_SINCE: Final = 2
 
 FORMAT_VERSION: Final = len(MIGRATIONS)
 

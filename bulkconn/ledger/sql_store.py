@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from bulkconn.core.names import RunId
     from bulkconn.core.record import Change, DoubtSince, LedgerInfo
+    from bulkconn.core.service_spec import ServiceSpec
     from bulkconn.ledger.database import Database
     from bulkconn.ledger.queries import Own
 
@@ -40,6 +41,13 @@ _CUT_ROWS: Final = """
     UPDATE rows SET state = 'in_doubt', ambiguous = ambiguous + 1, doubt_clock = ?, doubt_s = ?,
         doubted_at = ?, updated_at = ?, error_code = ?, error_message = ?, request_id = NULL
     WHERE state = 'sending'
+"""
+
+
+_KEEP_SPEC: Final = """
+    INSERT INTO specs (sandbox, connection_spec_id, read_at, document) VALUES (?, ?, ?, ?)
+    ON CONFLICT (sandbox, connection_spec_id) DO UPDATE
+    SET read_at = excluded.read_at, document = excluded.document
 """
 
 
@@ -148,6 +156,11 @@ class SqlStore(ABC):
         self._write(
             lambda db: db.execute("UPDATE runs SET ended_at = ?, summary = ? WHERE run_id = ?", values)
         )
+
+    def keep_specs(self, specs: Sequence[ServiceSpec]) -> None:
+        """Keep what the service said of connection specs; a newer copy takes the place of an older one."""
+        values = [(*spec.place, encode_time(spec.read_at), encode_json(spec.document())) for spec in specs]
+        self._write(lambda db: [db.execute(_KEEP_SPEC, one) for one in values])
 
     @abstractmethod
     def read(self, query: Callable[[Database], T]) -> T:

@@ -73,11 +73,11 @@ class SqliteStore(SqlStore):
         return self.attach()
 
     def attach(self) -> LedgerInfo:
-        """Read who an existing ledger of this very format is; writes nothing."""
+        """Read who an existing ledger of this format or an older one is; writes nothing."""
         with self.translated():
             version = read_version(self._connection)
             check_version(version)
-            self._info = queries.read_info(self._connection) if version else None
+            self._info = queries.read_info(self._connection, version) if version else None
             if version:
                 self._runs = dict(self._connection.execute("SELECT run_id, id FROM runs"))
         return self.info

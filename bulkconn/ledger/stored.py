@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         RowStanding,
         Watch,
     )
+    from bulkconn.core.service_spec import Place, ServiceSpec
     from bulkconn.ledger.database import Database
     from bulkconn.ledger.queries import Own
     from bulkconn.ledger.writer import Writer
@@ -103,6 +104,14 @@ class StoredLedger:
     async def summary(self) -> LedgerSummary:
         """Count all rows that this ledger works on."""
         return await self._read(lambda db: queries.read_summary(db, self._own))
+
+    async def specs(self) -> dict[Place, ServiceSpec]:
+        """Give what the service said of connection specs, as far as it was kept."""
+        return await self._read(queries.read_specs)
+
+    async def keep_specs(self, specs: Sequence[ServiceSpec]) -> None:
+        """Keep what the service said of connection specs, durable when this returns."""
+        await self._writer.call(lambda store: store.keep_specs(specs))
 
     async def _read(self, query: Callable[[Database], T]) -> T:
         return await self._writer.call(lambda store: store.read(query))

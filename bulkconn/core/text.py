@@ -25,13 +25,13 @@ def has_control(text: str, *, lines_allowed: bool = False) -> bool:
     return (_CONTROL_BUT_LINES if lines_allowed else _CONTROL).search(text) is not None
 
 
-def shown(text: str) -> str:
+def shown(text: str, length: int = SHOWN_LENGTH) -> str:
     """Give a text as a message may show it: what is not printable is escaped, what is long is cut.
 
     Never call it with a secret. Escaping keeps a hostile cell from steering the reader's terminal.
     """
-    if len(text) > SHOWN_LENGTH:
-        text = text[: SHOWN_LENGTH - 1] + "…"
+    if len(text) > length:
+        text = text[: length - 1] + "…"
     if text.isprintable():
         return text
     return "".join(

@@ -91,7 +91,7 @@ def opened(given: Given, paths: Sequence[str], stdin: BinaryIO) -> Iterator[Chec
     Raises:
         UsageError: one cannot be opened.
     """
-    references = References()
+    references = References(max_wait_s=given.number("max_wait"))
     validator = Validator(
         ALL,
         defaults=given.row_defaults,

@@ -116,7 +116,8 @@ async def _work(
     interrupts.on_second = engine.cut
     to_send = checked.survey.tally.counts["pending"]
     world.log.info("run.started", rows=checked.survey.tally.rows, to_send=to_send)
-    async with showing(engine, to_send=to_send, is_live=not given.wants_json):
+    checked.references.log = world.log
+    async with checked.references, showing(engine, to_send=to_send, is_live=not given.wants_json):
         report = await engine.onboard(checked.endpoints, checked.survey)
     report = as_interrupted(report, interrupts.exit_code)
     world.log.info("run.ended", exit_code=int(report.exit_code), **report.this_run.as_json())

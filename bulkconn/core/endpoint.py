@@ -17,7 +17,33 @@ Resolve = Callable[[SecretRef], SecretStr]
 
 
 class SecretUnavailable(Exception):
-    """A secret reference cannot be resolved, or what it holds cannot be used; `str()` holds no secret."""
+    """A secret reference cannot be resolved, or what it holds cannot be used; its row fails.
+
+    `str()` holds no secret. `code` groups equal faults in ledger and reports (its remedy is for a row that
+    failed); `fix` is what the reader of an inventory does about it before anything is sent.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "secret_unavailable",
+        fix: str = "put the secret there or correct the reference",
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.fix = fix
+
+
+class SecretStoreDown(Exception):
+    """A secret store is down, or turns us away whatever we ask for: no row's fault, so the run stops.
+
+    `str()` names the store and holds no secret; `fix` is what to do before the same command again.
+    """
+
+    def __init__(self, message: str, *, fix: str) -> None:
+        super().__init__(message)
+        self.fix = fix
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,5 +197,6 @@ class SecretResolver(Protocol):
 
         Raises:
             SecretUnavailable: one cannot be resolved; the message names it and holds no secret.
+            SecretStoreDown: a store cannot be asked, so nothing more can be sent that needs it.
         """
         ...

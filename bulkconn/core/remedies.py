@@ -29,6 +29,8 @@ _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "answered_late": "compare with the id shown, then run again with --retry-failed",
         "twin": "two connections exist: look at both ids, delete the one without flows",
         "secret_unavailable": "make the secret available, then run with --retry-failed",
+        "secret_not_found": "put the secret there or correct the reference, then run with --retry-failed",
+        "secret_denied": "let bulkconn read it (the store's policy), then run with --retry-failed",
         "same_fault": f"every row failed alike, so it is not the rows: mend the cause, {_AGAIN}",
         "1413": f"this connection spec is not offered to the organisation: ask Adobe to enable it, {_AGAIN}",
         "1415": f"the auth spec is not offered here: check platform_cloud against the sandbox, {_AGAIN}",

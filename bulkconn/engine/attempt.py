@@ -8,7 +8,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from bulkconn.core.classify import classify_create
-from bulkconn.core.endpoint import SecretUnavailable
 from bulkconn.core.errors import AnsweredLate, LedgerError
 from bulkconn.core.lifecycle import State
 from bulkconn.core.names import ConnectionId
@@ -18,10 +17,10 @@ from bulkconn.core.record import AttemptEnd, Change, DoubtSince, Intent, Move, P
 from bulkconn.core.redact import redact
 from bulkconn.core.remedies import remedy_for
 from bulkconn.core.report import Stop
-from bulkconn.core.request import build_request, secret_refs, secret_values
+from bulkconn.core.request import secret_values
 from bulkconn.engine.consequences import Sent, check_patience, tell_everybody
+from bulkconn.engine.requests import Requests
 from bulkconn.engine.rows import Row, Work
-from bulkconn.engine.settling import marker_of
 
 if TYPE_CHECKING:
     from bulkconn.core.endpoint import ConnectionRequest, Endpoint
@@ -61,6 +60,7 @@ class Attempter:
         self._clearance = clearance
         self._settler = settler
         self._outage = outage
+        self.requests = Requests(run)
         #: Tasks whose POST is on its way: only these may be cut at the end of a drain.
         self.posting: set[asyncio.Task[None]] = set()
         #: Rows that failed while nothing had succeeded: if it is everybody's fault, they go back.
@@ -84,7 +84,7 @@ class Attempter:
         if row.state is State.PENDING and row.ambiguous and self._settler.is_used_up(row):
             await self._settler.fail_used_up(row)
             return
-        request = await self._request(row, endpoint)
+        request = await self.requests.build(row, endpoint)
         if request is None:
             return
         token = await self._commit_and_wait(row, endpoint)
@@ -95,23 +95,6 @@ class Attempter:
     def _look_first(self, row: Row) -> None:
         if row.looks is not None:
             self._settler.begin_again(row, row.looks.since_s)
-
-    async def _request(self, row: Row, endpoint: Endpoint) -> ConnectionRequest | None:
-        """Resolve the secrets and build the request; a row whose secret is not to be had fails."""
-        run = self._run
-        marker = marker_of(run, row.key) if run.settings.has_marker else None
-        try:
-            refs = secret_refs(endpoint)
-            resolved = await run.secrets.resolve(refs) if refs else {}
-            return build_request(endpoint, resolved, marker)
-        except SecretUnavailable as error:
-            if row.state is not State.IN_DOUBT:
-                outcome = Outcome(OutcomeKind.REJECTED, code="secret_unavailable", message=str(error))
-                to_pending = [Move(row.key, State.PENDING, run.clock.now(), run.run_id)]
-                before = to_pending if row.state is State.HELD else None
-                await self._move_on(row, State.FAILED, outcome, before=before)
-                run.log.warning("row.failed", endpoint_key=row.key, code=outcome.code)
-            return None
 
     async def _commit_and_wait(self, row: Row, endpoint: Endpoint) -> Token | None:
         """Board, make the intent durable, wait for the slot; None when nothing was or may be sent."""
@@ -322,7 +305,6 @@ class Attempter:
         outcome: Outcome,
         *,
         since_s: float | None = None,
-        before: list[Move] | None = None,
     ) -> None:
         run = self._run
         is_attempt = row.state is State.SENDING
@@ -339,7 +321,7 @@ class Attempter:
             certainly_created=outcome.kind is OutcomeKind.CERTAINLY_CREATED,
             doubt_since=None if since_s is None else DoubtSince(run.clock.clock_id, since_s),
         )
-        await run.move(row, move, before=before or ())
+        await run.move(row, move)
 
     async def _cut(self, row: Row) -> None:
         """The drain is over and this POST is cut: nobody will hear its answer."""

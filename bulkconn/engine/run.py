@@ -268,6 +268,8 @@ class Engine:
     async def _wake_on_stop(self) -> None:
         await self.stops.wait()
         self.run.gate.on_stop()
+        if self._attempter is not None:
+            self._attempter.requests.leave()
         self.run.queue.changed.set()
 
     async def _until_done_or_stopped(self, task: asyncio.Task[None]) -> None:

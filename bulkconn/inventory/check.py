@@ -22,7 +22,7 @@ from bulkconn.inventory.duplicates import Duplicates
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bulkconn.core.endpoint import Endpoint
+    from bulkconn.core.endpoint import Endpoint, SecretUnavailable
     from bulkconn.core.secret import SecretRef
     from bulkconn.core.validation import Validator
     from bulkconn.inventory.duplicates import Earlier
@@ -40,7 +40,7 @@ _REMEMBERED_REFERENCES: Final = 10_000
 class InventoryCheck:
     """The first and the second pass over one inventory.
 
-    `reference_exists` says why a secret reference cannot be resolved, or None if it can; without it
+    `reference_exists` gives why a secret reference cannot be resolved, or None if it can; without it
     references are taken on trust. After the first pass: `rows` were read, `invalid` of them refused;
     `errors` and `warnings` count all diagnostics, of which `diagnostics` holds the first 10,000.
     """
@@ -50,12 +50,12 @@ class InventoryCheck:
         inventory: Inventory,
         validator: Validator,
         *,
-        reference_exists: Callable[[SecretRef], str | None] | None = None,
+        reference_exists: Callable[[SecretRef], SecretUnavailable | None] | None = None,
     ) -> None:
         self._inventory = inventory
         self._validator = validator
         self._reference_exists = reference_exists
-        self._references: dict[SecretRef, str | None] = {}
+        self._references: dict[SecretRef, SecretUnavailable | None] = {}
         self._refused = bytearray()
         self.rows = 0
         self.invalid = 0
@@ -170,7 +170,7 @@ class InventoryCheck:
         return missing
 
 
-def _missing(row: InventoryRow, reference: SecretRef, reason: str) -> Diagnostic:
+def _missing(row: InventoryRow, reference: SecretRef, reason: SecretUnavailable) -> Diagnostic:
     return Diagnostic(
         severity=Severity.ERROR,
         file=row.file,
@@ -178,7 +178,7 @@ def _missing(row: InventoryRow, reference: SecretRef, reason: str) -> Diagnostic
         column=next((header for header, cell in row.cells.items() if cell.strip() == reference.uri), None),
         message=f"the secret cannot be found: {reason}",
         found=shown(reference.uri),
-        fix=f"put the secret there or correct the reference, {AGAIN}",
+        fix=f"{reason.fix}, {AGAIN}",
     )
 
 

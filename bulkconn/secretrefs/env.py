@@ -20,32 +20,43 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 class EnvironmentStore:
     """Reads environment variables; `environ` is an argument for tests."""
 
-    scheme: Final = "env"
+    title: Final = "the environment"
+    timeout_s: Final = 10.0
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self._environ = os.environ if environ is None else environ
 
-    def read(self, reference: SecretRef) -> SecretStr:
-        """Give what a variable holds, as it is.
+    def check(self, reference: SecretRef) -> None:
+        """Look whether a variable can be read.
 
         Raises:
             SecretUnavailable: it is not set, is empty, is no UTF-8, or no variable can have that name.
         """
+        self._value(reference)
+
+    async def read(self, reference: SecretRef) -> SecretStr:
+        """Give what a variable holds, as it is.
+
+        Raises:
+            SecretUnavailable: as `check`.
+        """
+        return SecretStr(self._value(reference))
+
+    async def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+    def _value(self, reference: SecretRef) -> str:
         if not _NAME.fullmatch(reference.path):
             raise SecretUnavailable(f"{reference.uri} does not name an environment variable")
         value = self._environ.get(reference.path)
         if value is None:
-            raise SecretUnavailable(f"{reference.uri}: the environment variable is not set")
+            raise _unset(f"{reference.uri}: the environment variable is not set")
         if not value:
-            raise SecretUnavailable(f"{reference.uri}: the environment variable is empty")
+            raise _unset(f"{reference.uri}: the environment variable is empty")
         if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
             raise SecretUnavailable(f"{reference.uri}: the environment variable is not valid UTF-8")
-        return SecretStr(value)
+        return value
 
-    def exists(self, reference: SecretRef) -> str | None:
-        """Say why the secret cannot be read, or None if it can."""
-        try:
-            self.read(reference)
-        except SecretUnavailable as error:
-            return str(error)
-        return None
+
+def _unset(message: str) -> SecretUnavailable:
+    return SecretUnavailable(message, code="secret_not_found")

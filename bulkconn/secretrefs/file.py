@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.endpoint import SecretUnavailable
 from bulkconn.core.secret import SecretStr
+from bulkconn.secretrefs.threads import in_thread
 
 if TYPE_CHECKING:
     from bulkconn.core.secret import SecretRef
@@ -18,17 +19,40 @@ LIMIT_BYTES: Final = 1024 * 1024
 
 
 class FileStore:
-    """Reads small UTF-8 files by absolute path. Blocks: call it in a thread."""
+    """Reads small UTF-8 files by absolute path."""
 
-    scheme: Final = "file"
+    title: Final = "the file system"
+    timeout_s: Final = 10.0
 
-    def read(self, reference: SecretRef) -> SecretStr:
+    def check(self, reference: SecretRef) -> None:
+        """Look at the file, not into it.
+
+        Raises:
+            SecretUnavailable: there is no such regular file, it may not be read, is empty, or larger
+                than 1 MiB.
+        """
+        try:
+            path = _path(reference)
+            _check(reference, path.stat())
+            is_readable = os.access(path, os.R_OK)
+        except (OSError, ValueError) as error:
+            raise _unavailable(reference, error) from error
+        if not is_readable:
+            raise SecretUnavailable(f"{reference.uri}: the file may not be read", code="secret_denied")
+
+    async def read(self, reference: SecretRef) -> SecretStr:
         """Give what a file holds, without one line end at its end.
 
         Raises:
-            SecretUnavailable: there is no such regular file, it cannot be read, it is empty, larger
-                than 1 MiB, or no UTF-8.
+            SecretUnavailable: as `check`, or it is no UTF-8.
         """
+        return await in_thread(self._read, reference)
+
+    async def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+    @staticmethod
+    def _read(reference: SecretRef) -> SecretStr:
         try:
             path = _path(reference)
             # Looked at before it is opened: opening a pipe would wait for its other end.
@@ -48,19 +72,6 @@ class FileStore:
         if not text:
             raise SecretUnavailable(f"{reference.uri}: the file is empty")
         return SecretStr(text)
-
-    def exists(self, reference: SecretRef) -> str | None:
-        """Say why the secret cannot be read, or None if it seems so; looks at the file, not into it."""
-        try:
-            path = _path(reference)
-            _check(reference, path.stat())
-            if not os.access(path, os.R_OK):
-                return f"{reference.uri}: the file may not be read"
-        except SecretUnavailable as error:
-            return str(error)
-        except (OSError, ValueError) as error:
-            return str(_unavailable(reference, error))
-        return None
 
 
 def _path(reference: SecretRef) -> Path:
@@ -82,4 +93,5 @@ def _check(reference: SecretRef, facts: os.stat_result) -> None:
 def _unavailable(reference: SecretRef, error: OSError | ValueError) -> SecretUnavailable:
     # A ValueError is a path that no file can have (a NUL in it).
     reason = error.strerror if isinstance(error, OSError) else "no file can have that path"
-    return SecretUnavailable(f"{reference.uri}: the file cannot be read: {reason}")
+    code = "secret_denied" if isinstance(error, PermissionError) else "secret_not_found"
+    return SecretUnavailable(f"{reference.uri}: the file cannot be read: {reason}", code=code)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bulkconn.core.endpoint import Endpoint
+    from bulkconn.core.protocols import SecretResolver
     from bulkconn.core.record import LedgerRecord
     from bulkconn.core.report import Report
     from bulkconn.core.secret import SecretRef
@@ -85,6 +86,7 @@ class Bench:
     settings: EmulatorSettings = field(default_factory=EmulatorSettings)
     timeout_s: float = 5.0
     unrecorded: list[tuple[str, str]] = field(default_factory=list)
+    secrets: SecretResolver = field(default_factory=NoSecrets)
 
     async def __aenter__(self) -> Self:
         """Start the emulator."""
@@ -170,7 +172,7 @@ class EngineInUse:
             self.settings,
             ledger=ledger,
             service=Service(service, tokens),
-            secrets=NoSecrets(),
+            secrets=bench.secrets,
             world=world,
         )
         return self.engine

@@ -20,6 +20,8 @@ REMEDIES: dict[str, tuple[str, int | None, str]] = {
     "not-certain": ("not_certainly_ours", None, "decide which is yours"),
     "twin": ("twin", None, "delete the one without flows"),
     "secret": ("secret_unavailable", None, "make the secret available"),
+    "secret-missing": ("secret_not_found", None, "put the secret there or correct"),
+    "secret-denied": ("secret_denied", None, "the store's policy"),
     "same-fault": ("same_fault", None, "it is not the rows"),
     "number-and-status": ("1304-400", 400, "--retry-failed"),
     "spec-not-offered": ("1413-400", 400, "ask Adobe to enable it"),

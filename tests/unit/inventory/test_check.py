@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bulkconn.core.endpoint import SecretUnavailable
 from bulkconn.core.errors import InventoryChanged
 from bulkconn.core.validation import RowDefaults, Validator
 from bulkconn.inventory import check as check_module
@@ -29,7 +30,10 @@ def _line(name: str, **cells: str) -> str:
 
 
 def _check(
-    tmp_path: Path, *texts: str, exists: Callable[[SecretRef], str | None] | None = None, suffix: str = "csv"
+    tmp_path: Path,
+    *texts: str,
+    exists: Callable[[SecretRef], SecretUnavailable | None] | None = None,
+    suffix: str = "csv",
 ) -> InventoryCheck:
     paths = []
     for number, text in enumerate(texts):
@@ -61,7 +65,7 @@ def test_first_pass_over_a_wrong_inventory_says_everything_in_order(tmp_path: Pa
     """Faults of reading, of values, of repetition and of references, as the rows stand in the file."""
     text = _HEADER + _line("a") + "x\n" + _line("b", port="x") + _line("A ") + _line("c", password="env://NO")
     text += _line("d", password=" p ")
-    check = _check(tmp_path, text, exists=lambda reference: f"{reference.uri} is not set")
+    check = _check(tmp_path, text, exists=lambda reference: SecretUnavailable(f"{reference.uri} is not set"))
     assert _names(check) == ["a", "d"]
     path = tmp_path / "0.csv"
     assert [(one.severity, one.row, one.column, one.message) for one in check.diagnostics] == [
@@ -156,9 +160,8 @@ def test_first_pass_asks_for_each_reference_once(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(check_module, "_REMEMBERED_REFERENCES", 2)
     asked: list[str] = []
 
-    def exists(reference: SecretRef) -> str | None:
+    def exists(reference: SecretRef) -> None:
         asked.append(reference.uri)
-        return None
 
     names = ["A", "A", "B", "C", "A"]
     lines = [_line(str(n), password=f"env://{name}") for n, name in enumerate(names)]

@@ -6,6 +6,7 @@ import os
 from typing import Final
 
 from bulkconn.core.diagnostics import Diagnostic, Severity
+from bulkconn.core.errors import UsageError
 from bulkconn.core.findings import AGAIN
 from bulkconn.core.text import shown
 
@@ -45,3 +46,11 @@ def fault(
 def display_name(path: str | os.PathLike[str]) -> str:
     """Give a path as messages and ledger show it: bytes that are no UTF-8 are escaped."""
     return os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def missing_extra(what: str, extra: str) -> UsageError:
+    """Give the error for an inventory that needs a library which is not installed."""
+    return UsageError(
+        f"{what}, and what reads that is not installed",
+        fix=f"python3 -m pip install 'bulkconn[{extra}]', then run the same command",
+    )

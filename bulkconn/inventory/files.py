@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import stat
@@ -13,57 +12,54 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from bulkconn.core.errors import InventoryChanged, UsageError
+from bulkconn.core.location import parse_location
 from bulkconn.inventory.faults import display_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
+    from bulkconn.core.location import Location
+
 _CHUNK_BYTES: Final = 256 * 1024
 _SPOOL_FIX: Final = "free space there, or let TMPDIR name another folder, then run the same command"
 
 
-class HashedBytes(io.BufferedIOBase):
-    """A binary stream that hashes what passes. `head` is its beginning, read ahead and still to come."""
+class HashedBytes:
+    """The chunks of a file as it is stored, hashed as they pass."""
 
     def __init__(self, raw: BinaryIO) -> None:
-        #: `TextIOWrapper` wants one.
-        self.name = ""
         self._raw = raw
         self._hash = sha256()
-        self._pending = b""
-        #: How many bytes were handed out.
-        self.passed = 0
-        self.head = raw.read(_CHUNK_BYTES)
-        self._pending = self.head
 
-    def readable(self) -> bool:
-        """Say yes: `TextIOWrapper` asks."""
-        return True
+    def __iter__(self) -> Self:
+        """Give itself."""
+        return self
 
-    def read1(self, size: int = -1, /) -> bytes:
-        """Give the next bytes. Chunks are larger than `TextIOWrapper` asks for, which saves calls."""
-        chunk = self._pending or self._raw.read(max(size, _CHUNK_BYTES))
-        self._pending = b""
+    def __next__(self) -> bytes:
+        """Give the next chunk, never an empty one. Raises `OSError` where the disk does."""
+        chunk = self._raw.read(_CHUNK_BYTES)
+        if not chunk:
+            raise StopIteration
         self._hash.update(chunk)
-        self.passed += len(chunk)
         return chunk
 
     def digest(self) -> bytes:
         """Read to the end and give the SHA-256 of all that there was."""
-        while self.read1():
+        for _ in self:
             pass
         return self._hash.digest()
 
-    def close(self) -> None:
-        """Leave the file below open: its owner closes it."""
-
 
 class InventoryFile:
-    """One inventory: a regular file, or a spooled copy of something that can be read only once."""
+    """One inventory: a regular file, or a spooled copy of something that can be read only once.
 
-    def __init__(self, name: str, *, path: Path | None, spool: BinaryIO | None = None) -> None:
-        self.name = name
+    `name` is how diagnostics, ledger and reports name it.
+    """
+
+    def __init__(self, location: Location, *, path: Path | None, spool: BinaryIO | None = None) -> None:
+        self.location = location
+        self.name = display_name(location.shown)
         self._path = path
         self._spool = spool
         self._digest: bytes | None = None
@@ -76,27 +72,23 @@ class InventoryFile:
         Raises:
             UsageError: there is none, it is a folder, or it may not be read.
         """
-        name = display_name(path)
+        location = parse_location(os.fspath(path))
         try:
-            with Path(path).open("rb") as file:
+            with Path(location.target).open("rb") as file:
                 if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    return cls(name, path=Path(path))
-                return cls(name, path=None, spool=_spooled(file))
+                    return cls(location, path=Path(location.target))
+                return cls(location, path=None, spool=_spooled(file))
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise UsageError(
-                f"inventory {name} cannot be read: {reason}", fix="name a file that exists and may be read"
+                f"inventory {display_name(location.shown)} cannot be read: {reason}",
+                fix="name a file that exists and may be read",
             ) from error
 
     @classmethod
     def of_stdin(cls, stdin: BinaryIO) -> Self:
         """Spool standard input to an unlinked temporary file that nobody else may read."""
-        return cls("-", path=None, spool=_spooled(stdin))
-
-    @property
-    def suffix(self) -> str:
-        """The end of the file's name, which tells its format; empty for standard input."""
-        return "" if self._path is None else self._path.suffix.lower()
+        return cls(parse_location("-"), path=None, spool=_spooled(stdin))
 
     @contextmanager
     def reading(self) -> Iterator[HashedBytes]:

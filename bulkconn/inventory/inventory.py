@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from bulkconn.core.errors import UsageError
+from bulkconn.inventory.content import Content
 from bulkconn.inventory.csv_rows import read_csv
 from bulkconn.inventory.faults import Unreadable, fault
-from bulkconn.inventory.files import HashedBytes, InventoryFile
+from bulkconn.inventory.files import InventoryFile
 from bulkconn.inventory.formats import InventoryFormat, check_encoding, detect_encoding, detect_format
 from bulkconn.inventory.json_rows import read_json
 from bulkconn.inventory.jsonl_rows import read_jsonl
+from bulkconn.inventory.packing import unpacked
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
-    from typing import BinaryIO
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO, TextIO
 
     from bulkconn.core.diagnostics import Diagnostic
     from bulkconn.core.endpoint import InventoryRow
 
-_READERS = {
+    _Reader = Callable[[TextIO, str], Iterator[InventoryRow | Diagnostic]]
+
+_READERS: Final[dict[InventoryFormat, _Reader]] = {
     InventoryFormat.CSV: read_csv,
     InventoryFormat.JSON: read_json,
     InventoryFormat.JSONL: read_jsonl,
@@ -129,25 +133,38 @@ class Inventory:
         """Close."""
         self.close()
 
-    def _rows_of(self, file: InventoryFile, stream: HashedBytes) -> Iterator[InventoryRow | Diagnostic]:
-        encoding = detect_encoding(stream.head, self._encoding)
-        read = _READERS[self._format or detect_format(file.suffix, stream.head, encoding)]
-        # Line ends are left as they are: inside quotes they belong to the cell.
-        text = io.TextIOWrapper(stream, encoding=encoding, errors="strict", newline="")
+    def _rows_of(self, file: InventoryFile, stored: Iterator[bytes]) -> Iterator[InventoryRow | Diagnostic]:
         try:
-            yield from read(text, file.name)
-        except UnicodeDecodeError as error:
-            # The decoder was given all that has passed; `object` is the end of it.
-            offset = stream.passed - len(error.object) + error.start
-            raise Unreadable(_encoding_fault(file.name, encoding, f" at byte {offset}")) from error
-        except UnicodeError as error:
-            raise Unreadable(_encoding_fault(file.name, encoding, "")) from error
+            content = Content(unpacked(stored, file.name))
+            encoding = detect_encoding(content.head, self._encoding)
+            read = _READERS[self._format or detect_format(file.location.suffix, content.head, encoding)]
+            yield from _decoded(content, read, file.name, encoding)
         except OSError as error:
             raise Unreadable(
                 fault(
                     file.name, f"the file cannot be read: {error.strerror}", fix="mend the disk or its mount"
                 )
             ) from error
+
+
+def _decoded(
+    content: Content, read: _Reader, file: str, encoding: str
+) -> Iterator[InventoryRow | Diagnostic]:
+    """Give the rows of a text.
+
+    Raises:
+        Unreadable: nothing more can be made of it.
+    """
+    # Line ends are left as they are: inside quotes they belong to the cell.
+    text = io.TextIOWrapper(content, encoding=encoding, errors="strict", newline="")
+    try:
+        yield from read(text, file)
+    except UnicodeDecodeError as error:
+        # The decoder was given all that has passed; `object` is the end of it.
+        offset = content.passed - len(error.object) + error.start
+        raise Unreadable(_encoding_fault(file, encoding, f" at byte {offset}")) from error
+    except UnicodeError as error:
+        raise Unreadable(_encoding_fault(file, encoding, "")) from error
 
 
 def _encoding_fault(file: str, encoding: str, where: str) -> Diagnostic:

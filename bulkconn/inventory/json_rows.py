@@ -44,7 +44,7 @@ def read_json(text: TextIO, file: str) -> Iterator[InventoryRow | Diagnostic]:
     else:
         raise Unreadable(fault(file, "the file is empty", fix=f"add rows, {AGAIN}"))
     if window.peek():
-        window.refuse("something follows its end; if it has one object a line, give --format jsonl")
+        window.refuse("something follows its end; if it has one object a line, name it .jsonl")
     if not window.row:
         raise Unreadable(fault(file, "there is no row in the file", fix=f"add rows, {AGAIN}"))
 

@@ -35,7 +35,7 @@ def read_jsonl(text: TextIO, file: str) -> Iterator[InventoryRow | Diagnostic]:
                     file,
                     "the file begins with an array: it is JSON, not JSONL",
                     row=lines.number,
-                    fix="name it .json or give --format json, then run the same command",
+                    fix="name it .json, then run the same command",
                 )
             )
         has_rows = True

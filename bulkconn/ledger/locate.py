@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.errors import UsageError
+from bulkconn.core.location import parse_location
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,10 @@ def locate_ledger(given: str | None, inventories: Sequence[str], folder: Path) -
         return _find_only(folder)
     if inventories[0] == "-":
         raise UsageError("an inventory from standard input gives the ledger no name", fix=_GIVE_IT)
-    return folder / f"{Path(inventories[0]).stem}{SUFFIX}"
+    location = parse_location(inventories[0])
+    if not location.stem:
+        raise UsageError(f"inventory {location.shown} gives the ledger no name", fix=_GIVE_IT)
+    return folder / f"{location.stem}{SUFFIX}"
 
 
 def mask_url(ledger: str) -> str:

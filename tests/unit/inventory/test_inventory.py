@@ -202,11 +202,11 @@ def test_rows_of_a_disk_that_fails_say_so(tmp_path: Path, monkeypatch: pytest.Mo
     path = tmp_path / "a.csv"
     path.write_text(_CSV)
 
-    def failing(self: files.HashedBytes, size: int = -1) -> bytes:
+    def failing(self: files.HashedBytes) -> bytes:
         raise OSError(5, "Input/output error")
 
     with Inventory.open([path]) as inventory:
-        monkeypatch.setattr(files.HashedBytes, "read1", failing)
+        monkeypatch.setattr(files.HashedBytes, "__next__", failing)
         items = inventory.rows()
         one = next(items)
         assert isinstance(one, Diagnostic)

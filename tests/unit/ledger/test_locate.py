@@ -17,6 +17,9 @@ HERE = Path("folder")
     [
         pytest.param(None, ["inventories/eu.csv", "us.csv"], "folder/eu.ledger.db", id="first inventory"),
         pytest.param(None, ["data.v2.jsonl"], "folder/data.v2.ledger.db", id="dots in the stem"),
+        pytest.param(None, ["s3://bucket/in/eu.csv.gz"], "folder/eu.ledger.db", id="object, packed"),
+        pytest.param(None, ["https://h/eu.csv?sig=hush"], "folder/eu.ledger.db", id="signed URL"),
+        pytest.param(None, ["book.xlsx#EU"], "folder/book.ledger.db", id="sheet"),
         pytest.param("my.db", ["eu.csv"], "folder/my.db", id="given"),
         pytest.param("/abs/my.db", [], "/abs/my.db", id="given absolute"),
         pytest.param("my.db", ["-"], "folder/my.db", id="given with standard input"),
@@ -33,6 +36,9 @@ def test_ledger_is_the_one_given_or_named_after_the_first_inventory(
     ("given", "inventories", "message"),
     [
         pytest.param(None, ["-"], "standard input gives the ledger no name", id="standard input"),
+        pytest.param(
+            None, ["https://h?sig=hush"], r"https://h\?\*\*\* gives the ledger no name", id="URL of no file"
+        ),
         pytest.param(
             "postgresql://me:hush@db/l", [], r"me:\*\*\*@db/l\) is not in this version", id="postgresql"
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bulkconn.core.connection_string import named_by, visible_values
+from bulkconn.core.connection_string import build_string, named_by
 from bulkconn.core.endpoint import BuiltString
 from bulkconn.core.secret import SecretStr
 
@@ -39,7 +39,9 @@ def _ours(endpoint: Endpoint) -> dict[str, str]:
     ours: dict[str, str] = {}
     for name, value in endpoint.params:
         if isinstance(value, BuiltString):
-            ours.update(visible_values((key, part) for key, part in value.parts if isinstance(part, str)))
+            # As it would be shown, with nothing in the places of its secrets.
+            texts = [(part, text if isinstance(text, str) else "") for part, text in value.parts]
+            ours.update(named_by(build_string(value.pattern, texts)))
         elif isinstance(value, SecretStr):
             if name == _STRING:
                 ours.update(named_by(value.get_secret_value()))

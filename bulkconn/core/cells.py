@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from bulkconn.core.connection_string import is_port
 from bulkconn.core.findings import AGAIN, CORRECT_CELL
 from bulkconn.core.secret import SecretRef, SecretStr, SecretValue, parse_reference
-from bulkconn.core.source import Parameter, StringPart, ValueKind
+from bulkconn.core.source import BOOLEANS, Parameter, StringPart, ValueKind
 from bulkconn.core.suggest import nearest
 from bulkconn.core.text import has_control
 
@@ -21,19 +21,27 @@ if TYPE_CHECKING:
 #: `evn://NAME` is more likely a slip than a password; whole connection strings may well begin like that.
 _LIKE_A_REFERENCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
+#: How a PEM key begins, also inside a key file in JSON.
+_PEM: Final = "-----BEGIN"
+
+
+def is_clear_key(text: str) -> bool:
+    """Say whether a text is a key as it lies in its file, or Base64 of several lines."""
+    return _PEM in text or "\n" in text.strip()
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """A parameter, or a part of a connection string, together with the header that fills it here.
 
-    `key` is the part's key in the string, None for a parameter. `header` is None where the row has no
-    such column. `is_plain` marks text of which nothing more is asked.
+    `header` is None where the row has no such column. `doubt` is what to say of a row that leaves out
+    what it may need. `is_plain` marks text of which nothing more is asked.
     """
 
     name: str
     header: str | None
-    key: str | None
     required: bool
+    doubt: str | None
     secret: bool
     kind: ValueKind
     allowed: tuple[str, ...]
@@ -41,14 +49,15 @@ class Field:
     is_plain: bool
 
     @classmethod
-    def of(cls, what: Parameter | StringPart, header: str | None) -> Field:
+    def of(cls, what: Parameter | StringPart, header: str | None, *, doubt: str | None = None) -> Field:
         """Join what is documented with where the row has it."""
         if isinstance(what, Parameter):
-            name, key, required, default = what.name, None, what.required, what.default
+            name, required, default = what.name, what.required, what.default
         else:
-            name, key, required, default = what.column, what.key, what.always, None
-        is_plain = not what.secret and not what.allowed and what.kind is ValueKind.TEXT
-        return cls(name, header, key, required, what.secret, what.kind, what.allowed, default, is_plain)
+            name, required, default = what.column, what.always, None
+        allowed = BOOLEANS if what.kind is ValueKind.BOOLEAN else what.allowed
+        is_plain = not what.secret and not allowed and what.kind is ValueKind.TEXT
+        return cls(name, header, required, doubt, what.secret, what.kind, allowed, default, is_plain)
 
     @property
     def column(self) -> str:
@@ -99,13 +108,8 @@ class FieldReader:
         raw = None if field.header is None else self._cells.get(field.header)
         stripped = raw.strip() if raw else ""
         if not raw or not stripped:
-            if field.required and field.default is None:
-                self.findings.error(
-                    field.column,
-                    f"{field.name} is missing",
-                    allowed=_allowed(field),
-                    fix=f"fill it in, {AGAIN}",
-                )
+            if field.default is None:
+                self._miss(field)
             return field.default
         if not field.secret:
             # The short way, which most cells go.
@@ -124,7 +128,23 @@ class FieldReader:
         self._visible[field.name] = reference.uri
         return reference
 
+    def _miss(self, field: Field) -> None:
+        if field.required:
+            self.findings.error(
+                field.column,
+                f"{field.name} is missing",
+                allowed=_allowed(field),
+                fix=f"fill it in, {AGAIN}",
+            )
+        elif field.doubt is not None:
+            self.findings.warn_once(
+                field.column, field.doubt, fix=f"fill it in if the service refuses the row, {AGAIN}"
+            )
+
     def _text(self, field: Field, text: str) -> str | None:
+        if field.kind is ValueKind.BOOLEAN:
+            # Spreadsheets write TRUE.
+            text = text.lower()
         if field.allowed:
             if text in field.allowed:
                 return text
@@ -157,6 +177,13 @@ class FieldReader:
             return None
         if has_control(raw, lines_allowed=field.kind is ValueKind.TEXT):
             self.findings.error(field.column, f"{field.name} holds a control character or half a character")
+            return None
+        if field.kind is ValueKind.BASE64 and is_clear_key(raw):
+            self.findings.error(
+                field.column,
+                f"{field.name} is a key in clear, where its Base64 is documented",
+                fix=f"give what `base64 --wrap=0 FILE` prints, {AGAIN}",
+            )
             return None
         if field.kind is ValueKind.TEXT and _LIKE_A_REFERENCE.match(stripped):
             self.findings.warn(

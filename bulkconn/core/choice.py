@@ -26,6 +26,11 @@ class Choice(NamedTuple):
     source: Source
     auth: AuthSpec
 
+    @property
+    def way(self) -> str:
+        """Source, cloud and auth as messages name them."""
+        return f"{self.source.slug} on {self.auth.platform_cloud} with auth={self.auth.auth}"
+
 
 class Asked(NamedTuple):
     """What a row says about its source: stripped texts, empty where the row is silent.
@@ -122,7 +127,7 @@ def choose_auth(
         clouds = ", ".join(dict.fromkeys(auth.platform_cloud.value for auth in source.auths))
         findings.error(
             asked.platform_cloud_column,
-            f"{source.slug} is not documented on {cloud}",
+            f"{source.slug} is not documented on {cloud}{source.absent and f': {source.absent}'}",
             found=cloud.value,
             allowed=clouds,
             fix=f"correct source or platform_cloud, {AGAIN}",

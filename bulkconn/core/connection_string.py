@@ -1,12 +1,15 @@
-"""Connection strings: `Key=value` pairs divided by semicolons, read whole or put together from parts.
+"""Connection strings, read whole or put together from parts.
 
-Nothing is escaped: no page of Adobe's documents an escape, so a value that would break out of its
-place is refused rather than guessed at.
+They are `Key=value` pairs divided by semicolons, or a JDBC address with such pairs behind it. Nothing is
+escaped: no page of Adobe's documents an escape, so a value that would break out of its place is refused
+rather than guessed at.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 from bulkconn.core.suggest import nearest
 from bulkconn.core.text import has_control
@@ -19,12 +22,22 @@ if TYPE_CHECKING:
 #: What no part of a string that we build may hold.
 _BREAKS_OUT: Final = frozenset(";'\"`{}")
 
+#: A column's place in a documented pattern, and the beginning of a JDBC address.
+_PLACE: Final = re.compile(r"\{([a-z_]+)\}")
+_JDBC: Final = re.compile(r"jdbc:[^/?;]*//([^/?;]+)([^?;]*)[?;]?", re.IGNORECASE)
+#: The password inside the JSON of Couchbase's `CredString`.
+_PASSWORD_IN_JSON: Final = re.compile(r'"pass\w*"\s*:\s*"((?:[^"\\]|\\.)*)"', re.IGNORECASE)
+
 #: The keys under which connection strings name what an adoption compares.
 _VISIBLE_KEYS: Final = {
     "server": "server",
     "host": "server",
     "data source": "server",
+    "dbcname": "server",
+    "accountname": "server",
     "database": "database",
+    "db": "database",
+    "sid": "database",
     "initial catalog": "database",
     "uid": "username",
     "user id": "username",
@@ -45,6 +58,7 @@ _SECRET_KEYS: Final = frozenset(
         "accountkey",
         "sharedaccesskey",
         "sharedaccesssignature",
+        "credstring",
     }
 )
 
@@ -58,10 +72,16 @@ class NotAConnectionString(Exception):
 def parse_string(text: str) -> tuple[tuple[str, str], ...]:
     """Give the (key, value) pairs of a connection string, in order, keys stripped of blanks.
 
+    A JDBC address gives what it names before its pairs as `host`.
+
     Raises:
         NotAConnectionString: a piece between two semicolons has no `=` or no key.
     """
     pairs = []
+    address = _JDBC.match(text)
+    if address is not None:
+        pairs.append(("host", address[1]))
+        text = text[address.end() :].replace("&", ";")
     for piece in text.split(";"):
         if not piece.strip():
             continue
@@ -85,6 +105,20 @@ def breaks_out(value: str, *, is_secret: bool) -> bool:
     )
 
 
+def stays_in_place(part: StringPart, value: str) -> bool:
+    """Say whether a value may be put into the string that we build, where its part stands."""
+    if breaks_out(value, is_secret=part.secret):
+        return False
+    return part.fit is None or re.fullmatch(part.fit.pattern, value) is not None
+
+
+def build_string(pattern: str, parts: Sequence[tuple[StringPart, str]]) -> str:
+    """Give the documented pattern with these values in it, and what is not always there behind it."""
+    texts = {part.column: text for part, text in parts}
+    appended = "".join(f";{part.key}={text}" for part, text in parts if not part.always)
+    return _PLACE.sub(lambda place: texts[place[1]], pattern) + appended
+
+
 #: `breaks_out` in words.
 BREAKING_CHARACTERS: Final = (
     "no semicolon, quote, brace or control character, no blank at an end, and no '=' outside the password"
@@ -102,11 +136,13 @@ def is_port(text: str) -> bool:
     )
 
 
-def whole_string_faults(text: str, pattern: Sequence[StringPart]) -> list[tuple[str, str]]:
+def whole_string_faults(
+    text: str, pattern: Sequence[StringPart], *, has_basic: bool = True
+) -> list[tuple[str, str]]:
     """Say what a whole connection string lacks, as (fault, remedy); no fault shows a value.
 
     Every documented key must be there once, with a value. Keys that are not documented pass. A port
-    is checked if it is all digits.
+    is checked if it is all digits. `has_basic` says whether the row could do without a string.
     """
     try:
         pairs = parse_string(text)
@@ -114,7 +150,8 @@ def whole_string_faults(text: str, pattern: Sequence[StringPart]) -> list[tuple[
         return [
             (
                 "a piece of the connection string is not of the form Key=value",
-                "if a value holds a semicolon it cannot be sent this way: give the row as auth=basic",
+                "if a value holds a semicolon it cannot be sent this way: "
+                + ("give the row as auth=basic" if has_basic else "change that value"),
             )
         ]
     values: dict[str, str] = {}
@@ -123,9 +160,12 @@ def whole_string_faults(text: str, pattern: Sequence[StringPart]) -> list[tuple[
         if key.lower() in values:
             faults.append((f"the connection string has {_key(key, pattern)} twice", "keep one of the two"))
         values[key.lower()] = text_of
-    strange = [key for key, _ in pairs if key.lower() not in {part.key.lower() for part in pattern}]
-    for part in pattern:
-        value: str | None = values.get(part.key.lower(), "" if part.always else None)
+    documented = {key.lower() for part in pattern for key in (part.key, *part.also)}
+    strange = [key for key, _ in pairs if key.lower() not in documented]
+    # Two parts may stand under one key.
+    for part in {part.key: part for part in pattern}.values():
+        written = next((key for key in (part.key, *part.also) if key.lower() in values), part.key)
+        value: str | None = values.get(written.lower(), "" if part.always else None)
         if value is None:
             continue
         if not value.strip():
@@ -137,7 +177,7 @@ def whole_string_faults(text: str, pattern: Sequence[StringPart]) -> list[tuple[
 
 def unusual_keys(text: str, pattern: Iterable[StringPart]) -> list[tuple[str, str]]:
     """Give (key as written, key as documented) where the two differ in case only."""
-    documented = {part.key.lower(): part.key for part in pattern}
+    documented = {key.lower(): key for part in pattern for key in (part.key, *part.also)}
     return [
         (key, documented[key.lower()])
         for key, _ in parse_string(text)
@@ -160,13 +200,15 @@ def named_by(text: str) -> dict[str, str]:
 
 def secret_parts(text: str) -> tuple[str, ...]:
     """Give the values of a connection string that are secret by themselves; empty for other texts."""
+    values = _PASSWORD_IN_JSON.findall(text)
     try:
         pairs = parse_string(text)
     except NotAConnectionString:
-        return ()
-    values = [value for key, value in pairs if key.lower().replace(" ", "") in _SECRET_KEYS]
-    # Whoever reads the string may drop the blanks around a value before echoing it.
-    return tuple(dict.fromkeys(text for value in values for text in (value, value.strip()) if text))
+        pairs = ()
+    values += [value for key, value in pairs if key.lower().replace(" ", "") in _SECRET_KEYS]
+    # Whoever reads the string may drop the blanks around a value before echoing it, or decode it.
+    forms = [form for value in values for form in (value, value.strip(), unquote(value))]
+    return tuple(dict.fromkeys(form for form in forms if form))
 
 
 def _key(key: str, pattern: Iterable[StringPart]) -> str:

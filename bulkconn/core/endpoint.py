@@ -10,7 +10,7 @@ from bulkconn.core.names import EndpointKey, loose_name
 from bulkconn.core.secret import SecretRef, SecretStr, SecretValue
 
 if TYPE_CHECKING:
-    from bulkconn.core.source import PlatformCloud
+    from bulkconn.core.source import PlatformCloud, StringPart
 
 #: Finds the value behind a reference; raises `SecretUnavailable` where it cannot.
 Resolve = Callable[[SecretRef], SecretStr]
@@ -66,15 +66,17 @@ class InventoryRow:
 class BuiltString:
     """A connection string to be put together from checked parts when its secrets are known.
 
-    `parts` are (`Key`, value) in the documented order. The values were checked not to break out of
-    their places; a referenced one is checked when it is resolved.
+    `parts` fill the documented `pattern`. Their values were checked not to break out of their places; a
+    referenced one is checked when it is resolved, and `remedy` is what to do if it would.
     """
 
-    parts: tuple[tuple[str, str | SecretValue], ...]
+    pattern: str
+    parts: tuple[tuple[StringPart, str | SecretValue], ...]
+    remedy: str
 
 
 #: What an inventory may give for a parameter.
-ParamValue = str | SecretValue | BuiltString
+ParamValue = str | bool | SecretValue | BuiltString
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class Endpoint:
 
     `cells` are the row's own non-secret columns (API names, references, `x_` columns) for ledger and
     export; `fingerprint` covers the non-secret content that is sent, so that an edited row shows.
+    `auth_type` is sent as `auth.type` where a page shows one. `encoded` are the parameters that must be
+    Base64.
     """
 
     key: EndpointKey
@@ -100,6 +104,8 @@ class Endpoint:
     fingerprint: str
     file: str
     row: int
+    auth_type: str | None = None
+    encoded: frozenset[str] = frozenset()
 
     @property
     def loose_name(self) -> str:
@@ -118,10 +124,11 @@ class ConnectionRequest:
     name: str
     description: str | None
     auth_spec_name: str
-    auth_params: Mapping[str, str | SecretStr]
+    auth_params: Mapping[str, str | bool | SecretStr]
     connection_spec_id: str
     connection_spec_version: str
     sandbox: str
+    auth_type: str | None = None
 
     def body(self) -> dict[str, Any]:
         """Give the JSON body with secrets in clear. Call it only where the bytes are written."""
@@ -133,5 +140,7 @@ class ConnectionRequest:
             for name, value in self.auth_params.items()
         }
         body["auth"] = {"specName": self.auth_spec_name, "params": params}
+        if self.auth_type is not None:
+            body["auth"]["type"] = self.auth_type
         body["connectionSpec"] = {"id": self.connection_spec_id, "version": self.connection_spec_version}
         return body

@@ -17,12 +17,16 @@ CORRECT_CELL: Final = f"correct the cell, {AGAIN}"
 
 
 class Findings:
-    """The diagnostics of one row. Created for every row, so it does nothing until something is wrong."""
+    """The diagnostics of one row. Created for every row, so it does nothing until something is wrong.
 
-    __slots__ = ("_row", "errors", "warnings")
+    `said` holds what was said once for the whole file; rows share it.
+    """
 
-    def __init__(self, row: InventoryRow) -> None:
+    __slots__ = ("_row", "_said", "errors", "warnings")
+
+    def __init__(self, row: InventoryRow, said: set[tuple[str, str]]) -> None:
         self._row = row
+        self._said = said
         self.errors: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
 
@@ -41,6 +45,12 @@ class Findings:
     def warn(self, column: str, message: str, *, fix: str) -> None:
         """Note something that the reader should look at."""
         self.warnings.append(self._diagnostic(Severity.WARNING, column, message, (None, None, fix)))
+
+    def warn_once(self, column: str, message: str, *, fix: str) -> None:
+        """Note something that is true of many rows of a file, at the first of them."""
+        if (self._row.file, message) not in self._said:
+            self._said.add((self._row.file, message))
+            self.warn(column, message, fix=fix)
 
     def _diagnostic(
         self,

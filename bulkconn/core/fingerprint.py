@@ -32,10 +32,12 @@ def fingerprint(layout: Layout, said: tuple[str, ...], params: tuple[tuple[str, 
     for name, value in params:
         if isinstance(value, str):
             plain += name, value
+        elif isinstance(value, bool):
+            plain += name, str(value)
         elif isinstance(value, BuiltString):
-            for key, part in value.parts:
-                if isinstance(part, str):
-                    plain += name, key, part
+            for part, text in value.parts:
+                if isinstance(text, str):
+                    plain += name, part.key, text
         elif isinstance(value, SecretStr) and layout.whole is not None and name == layout.whole.name:
             for key, text in sorted(named_by(value.get_secret_value()).items()):
                 plain += name, key, text

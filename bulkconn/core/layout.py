@@ -9,7 +9,7 @@ from bulkconn.core.cells import Field
 from bulkconn.core.choice import BASIC
 from bulkconn.core.columns import COMMON, snake_case, spellings
 from bulkconn.core.findings import AGAIN
-from bulkconn.core.source import ValueKind
+from bulkconn.core.source import Need, ValueKind
 from bulkconn.core.suggest import nearest
 from bulkconn.core.text import shown
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from bulkconn.core.choice import Choice
     from bulkconn.core.columns import Headings
-    from bulkconn.core.source import AuthSpec, Source
+    from bulkconn.core.source import AuthSpec, Caution, Parameter, Source, StringPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +36,21 @@ class Layout:
     """The columns of a row, as its auth spec sees them.
 
     `whole` is the connection string's own column, where it can also be built; `parts` are what it is
-    built from. `fields` are all other parameters, in documented order. `remedy` is what to do with a
-    part that would break out.
+    built from. `fields` are all other parameters, in documented order. `booleans` and `encoded` name the
+    parameters that are sent as a JSON boolean, and those that must be Base64. `cautions` are what the
+    reader should know before such a row is sent. `has_basic` says whether the row could do without a
+    connection string.
     """
 
     choice: Choice
     fields: tuple[Field, ...]
     whole: Field | None
-    parts: tuple[Field, ...]
+    parts: tuple[tuple[StringPart, Field], ...]
     unknown: tuple[UnknownColumn, ...]
-    remedy: str
+    booleans: frozenset[str]
+    encoded: frozenset[str]
+    cautions: tuple[Caution, ...]
+    has_basic: bool
 
     @classmethod
     def of(cls, choice: Choice, headings: Headings) -> Layout:
@@ -56,24 +61,33 @@ class Layout:
             return next((headers[spelling] for spelling in spellings(name) if spelling in headers), None)
 
         auth = choice.auth
-        fields = [Field.of(parameter, header_of(parameter.name)) for parameter in auth.parameters]
-        parts = tuple(Field.of(part, header_of(part.column)) for part in auth.string_parts)
+        fields = [
+            Field.of(parameter, header_of(parameter.name), doubt=_doubt(parameter, choice))
+            for parameter in auth.parameters
+        ]
         whole = next((field for field in fields if field.kind is ValueKind.CONNECTION_STRING), None)
-        known = frozenset[str]().union(*(spellings(field.name) for field in (*fields, *parts)))
-        has_basic = any(
-            other.auth == BASIC and other.platform_cloud is auth.platform_cloud
-            for other in choice.source.auths
-        )
+        known = frozenset[str]().union(*(spellings(name) for name in column_names(auth)))
         return cls(
             choice=choice,
             fields=tuple(field for field in fields if field is not whole),
             whole=whole,
-            parts=parts,
+            parts=tuple((part, Field.of(part, header_of(part.column))) for part in auth.string_parts),
             unknown=tuple(
                 _unknown(header, lower, choice) for header, lower in headings.others if lower not in known
             ),
-            remedy=f"use auth={BASIC}" if has_basic else "give the string whole, or change the value",
+            booleans=_of_kind(auth, ValueKind.BOOLEAN),
+            encoded=_of_kind(auth, ValueKind.BASE64),
+            cautions=(*choice.source.cautions, *auth.cautions),
+            has_basic=any(
+                other.auth == BASIC and other.platform_cloud is auth.platform_cloud
+                for other in choice.source.auths
+            ),
         )
+
+    @property
+    def remedy(self) -> str:
+        """What to do with a part that would break out of the string."""
+        return f"use auth={BASIC}" if self.has_basic else "give the string whole, or change the value"
 
 
 def column_names(auth: AuthSpec) -> Iterator[str]:
@@ -83,9 +97,22 @@ def column_names(auth: AuthSpec) -> Iterator[str]:
     )
 
 
+def _doubt(parameter: Parameter, choice: Choice) -> str | None:
+    """Give what to say of rows without a parameter that the pages show and do not explain."""
+    if parameter.need is not Need.UNKNOWN:
+        return None
+    return (
+        f"{parameter.name} is missing, here and maybe in later rows; "
+        f"no page of Adobe's says whether {choice.way} can do without it"
+    )
+
+
+def _of_kind(auth: AuthSpec, kind: ValueKind) -> frozenset[str]:
+    return frozenset(parameter.name for parameter in auth.parameters if parameter.kind is kind)
+
+
 def _unknown(header: str, lower: str, choice: Choice) -> UnknownColumn:
     source, auth = choice
-    here = f"{source.slug} on {auth.platform_cloud} with auth={auth.auth}"
     known = ", ".join(column_names(auth))
     if not lower:
         return UnknownColumn(
@@ -95,7 +122,12 @@ def _unknown(header: str, lower: str, choice: Choice) -> UnknownColumn:
             f"name the column or remove the cell, {AGAIN}",
         )
     elsewhere = _elsewhere(lower, source)
-    if elsewhere:
+    of_key = next(
+        (part for part in auth.string_parts if lower in spellings(part.key.replace(" ", "_"))), None
+    )
+    if of_key is not None:
+        fix = f"write {of_key.column}: it becomes {of_key.key}= in the connection string, {AGAIN}"
+    elif elsewhere:
         fix = (
             f"it is known for {source.slug} on {elsewhere} only: remove the cell or correct the row, {AGAIN}"
         )
@@ -106,7 +138,7 @@ def _unknown(header: str, lower: str, choice: Choice) -> UnknownColumn:
             if guess
             else f"remove the column, or begin its name with x_ to carry it along, {AGAIN}"
         )
-    return UnknownColumn(header, f"{shown(header)} is not a column of {here}", known, fix)
+    return UnknownColumn(header, f"{shown(header)} is not a column of {choice.way}", known, fix)
 
 
 def _elsewhere(lower: str, source: Source) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bulkconn.core.connection_string import breaks_out, secret_parts
+from bulkconn.core.cells import is_clear_key
+from bulkconn.core.connection_string import build_string, secret_parts, stays_in_place
 from bulkconn.core.endpoint import BuiltString, ConnectionRequest, SecretUnavailable
 from bulkconn.core.secret import SecretRef, SecretStr
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from bulkconn.core.endpoint import Endpoint, ParamValue
     from bulkconn.core.secret import SecretValue
+    from bulkconn.core.source import StringPart
 
 
 def secret_refs(endpoint: Endpoint) -> tuple[SecretRef, ...]:
@@ -44,10 +46,14 @@ def build_request(
         name=endpoint.name,
         description=description,
         auth_spec_name=endpoint.auth_spec_name,
-        auth_params={name: _value(value, resolved) for name, value in endpoint.params},
+        auth_params={
+            name: _value(value, resolved, is_encoded=name in endpoint.encoded)
+            for name, value in endpoint.params
+        },
         connection_spec_id=endpoint.connection_spec_id,
         connection_spec_version=endpoint.connection_spec_version,
         sandbox=endpoint.sandbox,
+        auth_type=endpoint.auth_type,
     )
 
 
@@ -64,24 +70,36 @@ def secret_values(request: ConnectionRequest) -> tuple[str, ...]:
     return tuple(sorted(secrets - {""}, key=lambda text: (-len(text), text)))
 
 
-def _value(value: ParamValue, resolved: Mapping[SecretRef, SecretStr]) -> str | SecretStr:
+def _value(
+    value: ParamValue, resolved: Mapping[SecretRef, SecretStr], *, is_encoded: bool
+) -> str | bool | SecretStr:
     if isinstance(value, SecretRef):
-        return _resolved(value, resolved)
+        secret = _resolved(value, resolved)
+        if is_encoded and is_clear_key(secret.get_secret_value()):
+            raise SecretUnavailable(
+                f"what {value.uri} holds is a key in clear, or of several lines, where its Base64 in one "
+                "line is documented: store what `base64 --wrap=0 FILE` prints"
+            )
+        return secret
     if isinstance(value, BuiltString):
-        return SecretStr(";".join(f"{key}={_part(part, resolved)}" for key, part in value.parts))
+        texts = [(part, _text(part, given, value.remedy, resolved)) for part, given in value.parts]
+        return SecretStr(build_string(value.pattern, texts))
     return value
 
 
-def _part(value: str | SecretValue, resolved: Mapping[SecretRef, SecretStr]) -> str:
+def _text(
+    part: StringPart, value: str | SecretValue, remedy: str, resolved: Mapping[SecretRef, SecretStr]
+) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     text = _resolved(value, resolved).get_secret_value()
-    if breaks_out(text, is_secret=True):
+    if not stays_in_place(part, text):
+        also = "" if part.fit is None else f", or something other than {part.fit.words}"
         raise SecretUnavailable(
             f"what {value.uri} holds would break out of its place in the connection string "
-            "(a semicolon, quote, brace, control character, or a blank at an end): use auth=basic"
+            f"(a semicolon, quote, brace, control character, or a blank at an end{also}): {remedy}"
         )
     return text
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bulkconn.core.connection_string import (
     BREAKING_CHARACTERS,
-    breaks_out,
+    stays_in_place,
     unusual_keys,
     whole_string_faults,
 )
@@ -15,8 +15,6 @@ from bulkconn.core.findings import AGAIN
 from bulkconn.core.secret import SecretStr
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from bulkconn.core.cells import Field, FieldReader
     from bulkconn.core.endpoint import ParamValue
     from bulkconn.core.layout import Layout
@@ -29,7 +27,7 @@ def read_string(whole: Field, layout: Layout, reader: FieldReader) -> ParamValue
 
     A whole one given by reference is checked when it is resolved.
     """
-    given = [part for part in layout.parts if reader.has(part)]
+    given = [field for _, field in layout.parts if reader.has(field)]
     if reader.has(whole):
         if given:
             reader.findings.error(
@@ -37,9 +35,9 @@ def read_string(whole: Field, layout: Layout, reader: FieldReader) -> ParamValue
                 f"{whole.name} and {given[0].name} are both given",
                 fix=f"keep the whole string or its parts, {AGAIN}",
             )
-        return _whole(whole, layout.choice.auth.string_parts, reader)
+        return _whole(whole, layout, reader)
     if not given and layout.parts:
-        parts = ", ".join(part.name for part in layout.parts if part.required)
+        parts = ", ".join(field.name for _, field in layout.parts if field.required)
         reader.findings.error(
             whole.column, f"{whole.name} is missing", fix=f"give it whole, or its parts {parts}, {AGAIN}"
         )
@@ -49,17 +47,17 @@ def read_string(whole: Field, layout: Layout, reader: FieldReader) -> ParamValue
     return _built(layout, reader)
 
 
-def _whole(whole: Field, pattern: Sequence[StringPart], reader: FieldReader) -> str | SecretValue | None:
+def _whole(whole: Field, layout: Layout, reader: FieldReader) -> str | SecretValue | None:
     value = reader.read(whole)
-    if not pattern or not isinstance(value, SecretStr):
+    auth = layout.choice.auth
+    if not auth.string_parts or not isinstance(value, SecretStr):
         return value
-    faults = whole_string_faults(value.get_secret_value(), pattern)
-    documented = ";".join(f"{part.key}=…" for part in pattern if part.always)
+    faults = whole_string_faults(value.get_secret_value(), auth.string_parts, has_basic=layout.has_basic)
     for fault, remedy in faults:
-        reader.findings.error(whole.column, fault, allowed=documented, fix=f"{remedy}, {AGAIN}")
+        reader.findings.error(whole.column, fault, allowed=auth.pattern, fix=f"{remedy}, {AGAIN}")
     if faults:
         return None
-    for written, key in unusual_keys(value.get_secret_value(), pattern):
+    for written, key in unusual_keys(value.get_secret_value(), auth.string_parts):
         reader.findings.warn(
             whole.column,
             f"the connection string writes {written} where {key} is documented; it is sent as given",
@@ -69,28 +67,29 @@ def _whole(whole: Field, pattern: Sequence[StringPart], reader: FieldReader) -> 
 
 
 def _built(layout: Layout, reader: FieldReader) -> BuiltString | None:
-    parts: list[tuple[str, str | SecretValue]] = []
+    parts: list[tuple[StringPart, str | SecretValue]] = []
     count = len(reader.findings.errors)
-    for part in layout.parts:
-        value = reader.read(part)
+    for part, field in layout.parts:
+        value = reader.read(field)
         if value is None:
             continue
-        if _stays_in_place(part, value):
-            # Every field of `parts` has its key.
-            parts.append((part.key or part.name, value))
+        if _fits(part, value):
+            parts.append((part, value))
             continue
         reader.findings.error(
-            part.column,
-            f"{part.name} would break out of its place in the connection string",
+            field.column,
+            f"{field.name} would break out of its place in the connection string",
             found=value if isinstance(value, str) else None,
-            allowed=BREAKING_CHARACTERS,
+            allowed=BREAKING_CHARACTERS if part.fit is None else part.fit.words,
             fix=f"{layout.remedy}, {AGAIN}",
         )
-    return None if len(reader.findings.errors) > count else BuiltString(tuple(parts))
+    if len(reader.findings.errors) > count:
+        return None
+    return BuiltString(layout.choice.auth.pattern, tuple(parts), layout.remedy)
 
 
-def _stays_in_place(part: Field, value: str | SecretValue) -> bool:
+def _fits(part: StringPart, value: str | SecretValue) -> bool:
     """Say whether a part may be put into the string; a reference is judged when it is resolved."""
     if isinstance(value, str):
-        return not breaks_out(value, is_secret=part.secret)
-    return not (isinstance(value, SecretStr) and breaks_out(value.get_secret_value(), is_secret=True))
+        return stays_in_place(part, value)
+    return not isinstance(value, SecretStr) or stays_in_place(part, value.get_secret_value())

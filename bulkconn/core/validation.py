@@ -15,7 +15,7 @@ from bulkconn.core.endpoint import Endpoint
 from bulkconn.core.errors import UsageError
 from bulkconn.core.findings import AGAIN, Findings
 from bulkconn.core.fingerprint import fingerprint
-from bulkconn.core.layout import Layout
+from bulkconn.core.layout import Layout, column_names
 from bulkconn.core.names import EndpointKey, default_key
 from bulkconn.core.row_shape import SANDBOX_CHARACTERS, RowShape, is_sandbox_name, read_common, read_lines
 from bulkconn.core.string_cells import read_string
@@ -59,7 +59,8 @@ class Validator:
     """Turns rows into endpoints, for one list of sources and one set of defaults.
 
     `schemes` are the kinds of secret references that can be resolved here; with `forbid_plaintext` a
-    secret that is given otherwise is an error. Not for several threads.
+    secret that is given otherwise is an error. What is true of all rows of a kind is said of the first
+    one in each file. Not for several threads.
 
     Raises:
         UsageError: the default sandbox cannot be the name of one.
@@ -82,11 +83,12 @@ class Validator:
             )
         self._secret_rules = SecretRules(tuple(schemes), plaintext=not forbid_plaintext)
         self._shapes: dict[tuple[str, ...], RowShape] = {}
+        self._said: set[tuple[str, str]] = set()
 
     def validate(self, row: InventoryRow) -> Validated | Invalid:
         """Give the endpoint of a row, or everything that is wrong with it. Never raises for a row."""
         cells = row.cells
-        findings = Findings(row)
+        findings = Findings(row, self._said)
         shape = self._shape(row.headers or tuple(cells))
         for earlier, later in shape.headings.twice:
             findings.error(
@@ -104,7 +106,11 @@ class Validator:
         if description:
             shown_cells["description"] = description
         layout = self._layout(shape, cells, findings)
-        params = () if layout is None else self._params(layout, cells, shown_cells, findings)
+        params: tuple[tuple[str, ParamValue], ...] = ()
+        if layout is not None:
+            for caution in layout.cautions:
+                findings.warn_once(shape.source, caution.message, fix=f"{caution.fix}, {AGAIN}")
+            params = self._params(layout, cells, shown_cells, findings)
         for header in shape.carried:
             text = read_lines(header, header, cells, findings)
             if text:
@@ -128,6 +134,8 @@ class Validator:
             fingerprint=fingerprint(layout, (sandbox, name, description), params),
             file=row.file,
             row=row.row,
+            auth_type=auth.auth_type,
+            encoded=layout.encoded,
         )
         return Validated(endpoint, tuple(findings.warnings))
 
@@ -189,6 +197,7 @@ class Validator:
         for unknown in layout.unknown:
             if cells.get(unknown.header, "").strip():
                 findings.error(unknown.header, unknown.message, allowed=unknown.allowed, fix=unknown.fix)
+        errors = len(findings.errors)
         reader = FieldReader(cells, self._secret_rules, shown_cells, findings)
         params: list[tuple[str, ParamValue]] = []
         if layout.whole is not None:
@@ -199,4 +208,14 @@ class Validator:
             value = reader.read(field)
             if value is not None:
                 params.append((field.name, value))
+        if layout.booleans:
+            params = [(name, value == "true" if name in layout.booleans else value) for name, value in params]
+        if not params and len(findings.errors) == errors:
+            # No page knows a body without parameters, even where it says of none that it is required.
+            findings.error(
+                None,
+                f"nothing is given of what {layout.choice.way} takes",
+                allowed=", ".join(column_names(layout.choice.auth)),
+                fix=f"fill in the row's columns, {AGAIN}",
+            )
         return tuple(params)

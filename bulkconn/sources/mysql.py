@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from bulkconn.core.source import AuthSpec, Parameter, PlatformCloud, Source, StringPart, ValueKind
+from bulkconn.core.source import AuthSpec, Need, Parameter, PlatformCloud, Source, StringPart, ValueKind
 
 _SERVER: Final = Parameter("server", "Host name or IP address of the database", example="mysql.example.com")
 #: Shown in every body of the API page, named in no table of either page: so it may be left out.
 _PORT: Final = Parameter(
-    "port", "TCP port of the database server", required=False, kind=ValueKind.PORT, example="3306"
+    "port", "TCP port of the database server", need=Need.UNKNOWN, kind=ValueKind.PORT, example="3306"
 )
 _DATABASE: Final = Parameter("database", "Name of the database", example="shop")
 _USERNAME: Final = Parameter("username", "Login name", example="adobe_reader")
@@ -49,6 +49,7 @@ MYSQL: Final = Source(
                 ),
             ),
             string_parts=_STRING_PARTS,
+            pattern="Server={server};Port={port};Database={database};UID={username};PWD={password}",
         ),
         AuthSpec(
             auth="basic",
@@ -81,7 +82,7 @@ MYSQL: Final = Source(
                 Parameter(
                     "sslMode",
                     "Whether SSL is enforced; a boolean, sent as a string",
-                    required=False,
+                    need=Need.UNKNOWN,
                     allowed=("true", "false"),
                     default="false",
                     example="true",

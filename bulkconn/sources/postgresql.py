@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bulkconn.core.source import AuthSpec, Parameter, PlatformCloud, Source, StringPart, ValueKind
+from bulkconn.core.source import AuthSpec, Need, Parameter, PlatformCloud, Source, StringPart, ValueKind
 
 _SERVER: Final = Parameter("server", "Host name or IP address of the database", example="pg.example.com")
 _PORT: Final = Parameter("port", "TCP port of the database server", kind=ValueKind.PORT, example="5432")
@@ -77,6 +77,7 @@ POSTGRESQL: Final = Source(
                 ),
             ),
             string_parts=_STRING_PARTS,
+            pattern="Server={server};Database={database};Port={port};UID={username};Password={password}",
         ),
         AuthSpec(
             auth="basic",
@@ -109,7 +110,7 @@ POSTGRESQL: Final = Source(
                 Parameter(
                     "sslMode",
                     "Whether SSL is enforced; a boolean, sent as a string",
-                    required=False,
+                    need=Need.UNKNOWN,
                     allowed=("true", "false"),
                     default="false",
                     example="true",

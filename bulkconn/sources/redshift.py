@@ -6,9 +6,10 @@ the catalogue calls it "Amazon Redshift".
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from bulkconn.core.source import AuthSpec, Parameter, PlatformCloud, Source, ValueKind
+from bulkconn.core.source import AuthSpec, Need, Parameter, PlatformCloud, Source, ValueKind
 
 _BASIC: Final = (
     Parameter("server", "Host name of the cluster", example="cluster.example.com"),
@@ -16,6 +17,11 @@ _BASIC: Final = (
     Parameter("username", "Login name", example="adobe_reader"),
     Parameter("password", "Password of the login", secret=True, example="env://REDSHIFT_PASSWORD"),
     Parameter("database", "Name of the database", example="warehouse"),
+)
+#: For AWS the page has a body and no table: it says of none of these whether it may be left out.
+_ON_AWS: Final = tuple(
+    replace(parameter, need=Need.UNKNOWN)
+    for parameter in (*_BASIC, Parameter("schema", "Schema to read; the user needs access", example="public"))
 )
 
 REDSHIFT: Final = Source(
@@ -34,11 +40,8 @@ REDSHIFT: Final = Source(
             auth="basic",
             spec_name="Basic Authentication",
             platform_cloud=PlatformCloud.AWS,
-            #: Only the AWS body has `schema`; the user must have access to it.
-            parameters=(
-                *_BASIC,
-                Parameter("schema", "Schema to read; the user needs access", example="public"),
-            ),
+            #: Only the AWS body has `schema`.
+            parameters=_ON_AWS,
         ),
     ),
 )

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bulkconn.core.endpoint import Endpoint, InventoryRow
-from bulkconn.core.source import AuthSpec, Parameter, PlatformCloud, Source, StringPart, ValueKind
+from bulkconn.core.source import (
+    AuthSpec,
+    Caution,
+    Fit,
+    Need,
+    Parameter,
+    PlatformCloud,
+    Source,
+    StringPart,
+    ValueKind,
+)
 from bulkconn.core.validation import Invalid, RowDefaults, Validated, Validator
 
 if TYPE_CHECKING:
@@ -17,10 +27,10 @@ _BASIC = (
     Parameter("port", "Port", kind=ValueKind.PORT),
     Parameter("username", "Login"),
     Parameter("password", "Password", secret=True),
-    Parameter("sslMode", "TLS", required=False, allowed=("Off", "Verify-Ca"), default="Off"),
-    Parameter("comment", "Free text", required=False),
+    Parameter("sslMode", "TLS", need=Need.OPTIONAL, allowed=("Off", "Verify-Ca"), default="Off"),
+    Parameter("comment", "Free text", need=Need.OPTIONAL),
 )
-_PARTS = (
+STRING_PARTS = (
     StringPart("Server", "server", "Host"),
     StringPart("Database", "database", "Database"),
     StringPart("Port", "port", "Port", kind=ValueKind.PORT),
@@ -28,6 +38,7 @@ _PARTS = (
     StringPart("Password", "password", "Password", secret=True),
     StringPart("Mode", "encryption_mode", "TLS", always=False, allowed=("0", "1")),
 )
+PATTERN = "Server={server};Database={database};Port={port};UID={username};Password={password}"
 
 #: Both ways on Azure, one on AWS.
 ACME = Source(
@@ -36,7 +47,7 @@ ACME = Source(
     title="Acme",
     connection_spec_id="00000000-0000-4000-8000-000000000001",
     auths=(
-        AuthSpec("connection_string", "String", PlatformCloud.AZURE, (_STRING,), _PARTS),
+        AuthSpec("connection_string", "String", PlatformCloud.AZURE, (_STRING,), STRING_PARTS, PATTERN),
         AuthSpec("basic", "Basic", PlatformCloud.AZURE, _BASIC),
         AuthSpec("basic", "Basic", PlatformCloud.AWS, (*_BASIC, Parameter("schema", "Schema"))),
     ),
@@ -63,7 +74,50 @@ BUILT = Source(
     slug="built",
     title="Built",
     connection_spec_id="00000000-0000-4000-8000-000000000004",
-    auths=(AuthSpec("connection_string", "String", PlatformCloud.AZURE, (_STRING,), _PARTS),),
+    auths=(AuthSpec("connection_string", "String", PlatformCloud.AZURE, (_STRING,), STRING_PARTS, PATTERN),),
+)
+#: Everything that few sources have: needs that no page explains, a boolean, Base64, `auth.type`, cautions,
+#: and a pattern whose values must fit places of their own.
+RARE = Source(
+    slug="rare",
+    title="Rare",
+    connection_spec_id="00000000-0000-4000-8000-000000000005",
+    auths=(
+        AuthSpec(
+            "key_pair",
+            "Key",
+            PlatformCloud.AZURE,
+            (
+                Parameter("account", "Account", need=Need.UNKNOWN),
+                Parameter("key", "Key", need=Need.UNKNOWN, secret=True, kind=ValueKind.BASE64),
+                Parameter("useTls", "TLS", need=Need.UNKNOWN, kind=ValueKind.BOOLEAN),
+            ),
+            auth_type="OAuth2.0",
+            cautions=(Caution("keys end in May", "use a string"),),
+        ),
+        AuthSpec(
+            "connection_string",
+            "String",
+            PlatformCloud.AZURE,
+            (_STRING,),
+            (
+                StringPart(
+                    "Data Source", "server", "Name", fit=Fit("[a-z]+", "small letters"), also=("Host",)
+                ),
+                StringPart("Login", "username", "Login"),
+                StringPart(
+                    "Login",
+                    "password",
+                    "Password",
+                    secret=True,
+                    fit=Fit(r"[^\\]*", "text without backslashes"),
+                ),
+            ),
+            'Data Source=tcp:{server}.example.com;Fixed=1;Login=[{"user":"{username}","pass":"{password}"}];',
+        ),
+    ),
+    cautions=(Caution("the source is deprecated", "look for another"),),
+    absent="a page of 2025 had it",
 )
 SOURCES = (ACME, ODD, ONLY, BUILT)
 

@@ -9,15 +9,17 @@ from hypothesis import strategies as st
 from bulkconn.core.connection_string import (
     NotAConnectionString,
     breaks_out,
+    build_string,
     is_port,
     named_by,
     parse_string,
     secret_parts,
+    stays_in_place,
     unusual_keys,
     visible_values,
     whole_string_faults,
 )
-from tests.unit.core.rows import ACME, WHOLE
+from tests.unit.core.rows import ACME, RARE, WHOLE
 
 _PATTERN = ACME.auths[0].string_parts
 
@@ -167,9 +169,69 @@ def test_visible_values_of_known_names_are_server_database_and_username() -> Non
     assert named_by("word") == {}
 
 
+def test_parse_string_of_a_jdbc_address_gives_its_host_and_pairs() -> None:
+    """What stands before the first `?` or `;` names the host; pairs are divided by `&` or `;`."""
+    text = "jdbc:snowflake://acme.example.com/?user=u&password=a=b&db=d"
+    assert parse_string(text) == (
+        ("host", "acme.example.com"),
+        ("user", "u"),
+        ("password", "a=b"),
+        ("db", "d"),
+    )
+    assert named_by(text) == {"server": "acme.example.com", "username": "u", "database": "d"}
+    assert parse_string("jdbc:hive2://h:1/x;user=u;PWD=p") == (("host", "h:1"), ("user", "u"), ("PWD", "p"))
+    assert parse_string("jdbc:a://h") == (("host", "h"),)
+    with pytest.raises(NotAConnectionString):
+        parse_string("jdbc:a")
+
+
+def test_build_string_fills_the_pattern_and_appends_what_is_not_always_there() -> None:
+    """Columns in braces are places; other braces of a pattern stay."""
+    always, option = RARE.auths[1].string_parts, ACME.auths[0].string_parts[-1]
+    parts = [*zip(always, ("h", "u", "p"), strict=True), (option, "1")]
+    assert build_string('Server={server};[{"user":"{username}","pass":"{password}"}]', parts) == (
+        'Server=h;[{"user":"u","pass":"p"}];Mode=1'
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "is_in_place"), [("h", True), ("H", False), ("h.example.com", False), ("h;", False)]
+)
+def test_stays_in_place_of_a_part_with_a_fit_holds_the_value_to_it(value: str, *, is_in_place: bool) -> None:
+    """Beside what breaks out of any string, a place may ask for more."""
+    assert stays_in_place(RARE.auths[1].string_parts[0], value) is is_in_place
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        ('data source=h;Login=[{"user":"u"}]', []),
+        ('Host=h;Login=[{"user":"u"}]', []),
+        ("Host=h", [("the connection string has no Login", "add Login=…")]),
+        (
+            "word",
+            [
+                (
+                    "a piece of the connection string is not of the form Key=value",
+                    "if a value holds a semicolon it cannot be sent this way: change that value",
+                )
+            ],
+        ),
+    ],
+    ids=["another case", "another spelling", "two parts under one key", "no basic to fall back on"],
+)
+def test_whole_string_faults_of_a_rare_pattern(text: str, faults: list[tuple[str, str]]) -> None:
+    """Other documented spellings of a key are as good; two parts under one key are one fault."""
+    assert whole_string_faults(text, RARE.auths[1].string_parts, has_basic=False) == faults
+    assert unusual_keys("HOST=h", RARE.auths[1].string_parts) == [("HOST", "Host")]
+
+
 @pytest.mark.parametrize(
     ("text", "secrets"),
     [
+        ('CredString=[{"user": "u", "pass":"p1"}];', ("p1", '[{"user": "u", "pass":"p1"}]')),
+        ("jdbc:a://h/?user=u&password=p%401&db=d", ("p%401", "p@1")),
+        ('no string; but "password" : "a;b"', ("a;b",)),
         ("Server=h;PWD=a=b;Access Token=t;Password=", ("a=b", "t")),
         ("Server=h;Password= p ", (" p ", "p")),
         ("no string at all", ()),

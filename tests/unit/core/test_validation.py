@@ -13,7 +13,9 @@ from bulkconn.core.validation import Invalid, RowDefaults, Validated, Validator
 from tests.unit.core.rows import (
     BASIC,
     PARTS,
+    PATTERN,
     SOURCES,
+    STRING_PARTS,
     WHOLE,
     basic_row,
     endpoint_of,
@@ -560,14 +562,9 @@ def test_validate_of_parts_builds_the_string_in_order() -> None:
         (
             "connectionString",
             BuiltString(
-                (
-                    ("Server", "h"),
-                    ("Database", "d"),
-                    ("Port", "1"),
-                    ("UID", "u"),
-                    ("Password", SecretStr("p@!/+=é")),
-                    ("Mode", "1"),
-                )
+                PATTERN,
+                tuple(zip(STRING_PARTS, ("h", "d", "1", "u", SecretStr("p@!/+=é"), "1"), strict=True)),
+                "use auth=basic",
             ),
         ),
     )

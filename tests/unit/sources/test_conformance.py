@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 
 from bulkconn.core.columns import spellings
+from bulkconn.core.diagnostics import Severity
 from bulkconn.core.endpoint import BuiltString, Endpoint, InventoryRow
 from bulkconn.core.layout import column_names
 from bulkconn.core.request import build_request, secret_refs, secret_values
 from bulkconn.core.secret import SecretStr
-from bulkconn.core.source import AuthSpec, Parameter, PlatformCloud, Source, StringPart, ValueKind
+from bulkconn.core.source import AuthSpec, Need, Parameter, PlatformCloud, Source, StringPart, ValueKind
 from bulkconn.core.validation import Invalid, Validated, Validator
 from bulkconn.sources import ALL, find_source
 
@@ -22,6 +23,11 @@ _SPECS = [
     for auth in source.auths
 ]
 _SECRET = "do-not-show-7351"
+_EDITS = {
+    ValueKind.TEXT: ["edited"],
+    ValueKind.PORT: ["1234"],
+    ValueKind.BOOLEAN: ["false"],
+}
 
 
 def _row(source: Source, auth: AuthSpec, **changes: str | None) -> InventoryRow:
@@ -33,9 +39,7 @@ def _row(source: Source, auth: AuthSpec, **changes: str | None) -> InventoryRow:
         "auth": auth.auth,
         "sandbox": "dev",
     }
-    for what in _filled_by(auth):
-        name = what.column if isinstance(what, StringPart) else what.name
-        cells[name] = _SECRET if what.secret else what.example
+    cells |= {_column(what): _SECRET if what.secret else what.example for what in _filled_by(auth)}
     cells |= changes
     return InventoryRow("a.csv", 2, {name: cell for name, cell in cells.items() if cell})
 
@@ -47,6 +51,14 @@ def _filled_by(auth: AuthSpec) -> list[Parameter | StringPart]:
         for parameter in auth.parameters
         if not (auth.string_parts and parameter.kind is ValueKind.CONNECTION_STRING)
     ]
+
+
+def _column(what: Parameter | StringPart) -> str:
+    return what.column if isinstance(what, StringPart) else what.name
+
+
+def _need(what: Parameter | StringPart) -> Need:
+    return Need.REQUIRED if isinstance(what, StringPart) else what.need
 
 
 def _valid(row: InventoryRow) -> Endpoint:
@@ -107,33 +119,84 @@ def test_columns_of_an_auth_spec_can_be_told_apart(source: Source, auth: AuthSpe
 @pytest.mark.parametrize(("source", "auth"), _SPECS)
 def test_row_of_the_examples_becomes_a_request(source: Source, auth: AuthSpec) -> None:
     """A row made of the documented examples is valid, and its body has what the auth spec says."""
-    endpoint = _valid(_row(source, auth))
-    body = build_request(endpoint, {}).body()
+    result = Validator(ALL).validate(_row(source, auth))
+    assert isinstance(result, Validated), result
+    cautions = (*source.cautions, *auth.cautions)
+    assert [one.message for one in result.warnings] == [one.message for one in cautions]
+    body = build_request(result.endpoint, {}).body()
     assert body["auth"]["specName"] == auth.spec_name
+    assert body["auth"].get("type") == auth.auth_type
     assert body["connectionSpec"] == {"id": source.connection_spec_id, "version": "1.0"}
-    assert set(body["auth"]["params"]) == {what.name for what in auth.parameters}
-    assert all(isinstance(value, str) for value in body["auth"]["params"].values())
+    assert {name: type(value) for name, value in body["auth"]["params"].items()} == {
+        what.name: bool if what.kind is ValueKind.BOOLEAN else str for what in auth.parameters
+    }
 
 
 @pytest.mark.parametrize(("source", "auth"), _SPECS)
 def test_row_without_a_required_column_names_it(source: Source, auth: AuthSpec) -> None:
-    """Each required column that is missing gives a diagnostic that names it."""
-    required = [what for what in _filled_by(auth) if isinstance(what, StringPart) or what.required]
-    assert required
-    for what in required:
-        name = what.column if isinstance(what, StringPart) else what.name
+    """Each required column that is missing gives a diagnostic that names it; a default stands in for it."""
+    for what in _filled_by(auth):
+        name, default = _column(what), getattr(what, "default", None)
+        if _need(what) is not Need.REQUIRED:
+            continue
         result = Validator(ALL).validate(_row(source, auth, **{name: None}))
+        if default is not None:
+            assert isinstance(result, Validated)
+            assert dict(result.endpoint.params)[name] == default
+            continue
         assert isinstance(result, Invalid)
-        assert [(one.column, one.message) for one in result.diagnostics] == [(name, f"{name} is missing")]
+        (one,) = [one for one in result.diagnostics if one.severity is Severity.ERROR]
+        assert (one.column, one.message) == (name, f"{name} is missing")
+
+
+@pytest.mark.parametrize(("source", "auth"), _SPECS)
+def test_row_without_a_column_of_unknown_need_is_sent_with_a_warning(source: Source, auth: AuthSpec) -> None:
+    """What the pages show and do not explain may be left out, and is said once; never all of it."""
+    unknown = [what for what in auth.parameters if what.need is Need.UNKNOWN and what.default is None]
+    for what in unknown:
+        validator = Validator(ALL)
+        result = validator.validate(_row(source, auth, **{what.name: None}))
+        if [what] == list(auth.parameters):
+            assert isinstance(result, Invalid)
+            continue
+        assert isinstance(result, Validated), result
+        assert what.name not in dict(result.endpoint.params)
+        (one,) = [one for one in result.warnings if one.column == what.name]
+        assert one.message.startswith(f"{what.name} is missing, here and maybe in later rows; ")
+        again = validator.validate(_row(source, auth, **{what.name: None}))
+        assert isinstance(again, Validated)
+        assert again.warnings == ()
+    if unknown:
+        result = Validator(ALL).validate(_row(source, auth, **dict.fromkeys(map(_column, _filled_by(auth)))))
+        assert isinstance(result, Invalid)
 
 
 @pytest.mark.parametrize(("source", "auth"), _SPECS)
 def test_row_without_an_optional_column_is_valid(source: Source, auth: AuthSpec) -> None:
-    """What no page requires may be left out; its default is sent, if it has one."""
+    """What may be left out is not missed; its default is sent, if it has one."""
     for what in auth.parameters:
-        if not what.required:
-            body = build_request(_valid(_row(source, auth, **{what.name: None})), {}).body()
+        if what.need is Need.OPTIONAL or (what.need is Need.UNKNOWN and what.default is not None):
+            result = Validator(ALL).validate(_row(source, auth, **{what.name: None}))
+            assert isinstance(result, Validated)
+            assert not [one for one in result.warnings if one.column == what.name]
+            body = build_request(result.endpoint, {}).body()
             assert body["auth"]["params"].get(what.name) == what.default
+
+
+@pytest.mark.parametrize(("source", "auth"), _SPECS)
+def test_row_with_a_column_that_no_page_knows_is_refused_with_a_suggestion(
+    source: Source, auth: AuthSpec
+) -> None:
+    """A slip in a column's name is an error that says what was meant, never ignored."""
+    for what in _filled_by(auth):
+        name = _column(what)
+        slip = name[:-1] + ("x" if name[-1] != "x" else "y")
+        result = Validator(ALL).validate(_row(source, auth, **{slip: _SECRET}))
+        assert isinstance(result, Invalid)
+        (one,) = [one for one in result.diagnostics if one.severity is Severity.ERROR]
+        assert one.column == slip
+        assert one.fix.startswith("write ")
+        assert _SECRET not in str(one)
 
 
 @pytest.mark.parametrize(("source", "auth"), _SPECS)
@@ -207,8 +270,13 @@ def test_cells_of_a_row_are_an_inventory_again(source: Source, auth: AuthSpec) -
 def test_edit_of_a_row_changes_the_fingerprint(source: Source, auth: AuthSpec) -> None:
     """Whatever is sent and not secret shows in the fingerprint when it is edited."""
     original = _valid(_row(source, auth)).fingerprint
-    for name in ("name", "sandbox", "server", "database", "username", "description"):
-        assert _valid(_row(source, auth, **{name: "edited"})).fingerprint != original
+    edits = {"name": "edited", "sandbox": "edited", "description": "edited"}
+    for what in _filled_by(auth):
+        if not what.secret:
+            choices = [*what.allowed, *_EDITS[what.kind]]
+            edits[_column(what)] = next(one for one in choices if one != what.example)
+    for name, value in edits.items():
+        assert _valid(_row(source, auth, **{name: value})).fingerprint != original
 
 
 @pytest.mark.parametrize(
@@ -225,9 +293,11 @@ def test_string_of_a_source_is_built_after_its_pattern(source: Source, auth: Aut
     endpoint = _valid(_row(source, auth))
     (value,) = dict(endpoint.params).values()
     assert isinstance(value, BuiltString)
-    assert [key for key, _ in value.parts] == [part.key for part in auth.string_parts if part.always]
+    assert [part for part, _ in value.parts] == [part for part in auth.string_parts if part.always]
     body = build_request(endpoint, {}).body()
     whole = body["auth"]["params"]["connectionString"]
+    assert "{" not in whole.replace('[{"user"', "")
+    assert f"{_SECRET}" in whole
     given = {part.column: None for part in auth.string_parts}
     assert build_request(_valid(_row(source, auth, **given, connectionString=whole)), {}).body() == body
 

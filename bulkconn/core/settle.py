@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: Seconds after the end of a doubtful attempt at which it is looked up; then every 60 s.
 LOOK_OFFSETS_S: Final = (1.0, 3.0, 10.0, 30.0, 90.0)
 _LOOK_EVERY_S: Final = 60.0
+#: Seconds to the second look at a doubt whose grace was over at the first one: a resumed run need not wait
+#: a minute for it.
+_SECOND_LOOK_S: Final = 3.0
 #: How long a doubt is looked up that may never be sent again, seconds: nothing waits for it.
 _PATIENCE_OF_NEVER_S: Final = 30.0
 #: Complete lookups without a find that it takes, at least, before a row may be sent again.
@@ -225,9 +228,12 @@ def decide_settlement(
 def next_look_at_s(looks: Looks, grace_s: float | None) -> float:
     """Give the next time to look: 1, 3, 10, 30, 90 s after the doubt began, then each minute.
 
-    One look falls on the end of the grace, whatever the schedule says.
+    One look falls on the end of the grace, whatever the schedule says. Where only the number of looks is
+    wanting, the next is soon.
     """
     age_s = max(0.0, looks.last_begun_s - looks.since_s)
+    if grace_s is not None and 0 < looks.complete < LOOKS_NEEDED and age_s >= max(grace_s, _SECOND_LOOK_S):
+        return looks.last_begun_s + _SECOND_LOOK_S
     ahead = [offset for offset in LOOK_OFFSETS_S if offset > age_s]
     offset = ahead[0] if ahead else age_s + _LOOK_EVERY_S
     if grace_s is not None and age_s < grace_s < offset:

@@ -376,6 +376,23 @@ def test_look_schedule_grows_and_meets_the_end_of_the_grace(grace_s: float | Non
     assert schedule(grace_s, len(ages)) == ages
 
 
+@pytest.mark.parametrize(
+    ("looks", "grace_s", "age_s"),
+    [
+        (Looks(0.0, 1, 600.0), 120.0, 603.0),
+        (Looks(0.0, 1, 3.0), 0.0, 6.0),
+        (Looks(0.0, 2, 600.0), 120.0, 660.0),
+        (Looks(0.0, 1, 600.0), None, 660.0),
+        (Looks(0.0, 1, 100.0), 120.0, 120.0),
+        (Looks(0.0, 0, 600.0), 120.0, 660.0),
+    ],
+    ids=["resumed", "no-grace", "enough-looks", "never", "within-the-grace", "none-complete"],
+)
+def test_second_look_after_the_grace_is_soon(looks: Looks, grace_s: float | None, age_s: float) -> None:
+    """A run that resumes an old doubt waits seconds for its second look, not a minute."""
+    assert next_look_at_s(looks, grace_s) == age_s
+
+
 def test_first_look_counts_from_the_end_of_the_attempt() -> None:
     """A second after it, or at the end of a shorter grace."""
     assert first_look_at_s(SINCE_S, GRACE_S) == SINCE_S + 1.0

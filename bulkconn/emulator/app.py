@@ -136,7 +136,7 @@ class Emulator:
     def _refuses_next(self) -> bool:
         if self._service.deck.draw(Place.ACCEPT).fault is not Fault.REFUSE:
             return False
-        self._service.books.count_fault(Fault.REFUSE)
+        self._service.books.count_fault(str(Fault.REFUSE))
         return True
 
 

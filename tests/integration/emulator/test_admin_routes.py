@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import aiohttp
 import pytest
 
-from bulkconn.emulator import PlantedConnection
+from bulkconn.emulator import FaultPlan, PlantedConnection
 from tests.integration.emulator.client import POSTGRESQL, SECRET, Client, code_of, login_params
 
 if TYPE_CHECKING:
@@ -33,6 +34,20 @@ async def test_books_over_http_tell_all_but_secrets(client: Client) -> None:
     assert books["answers"] == {"201": 2, "400": 1}
     assert books["max_per_second"] == 3
     assert books["unanswered"] == books["token_requests"] == 0
+
+
+async def test_books_over_http_count_connections_that_were_refused(start: Start) -> None:
+    """A fault that struck no request is in the books under its name, like the others."""
+    client = await start(faults={"chances": {"refuse": 0.5}})
+    refused = 0
+    for _ in range(20):
+        try:
+            await client.listing()
+        except aiohttp.ClientError:
+            refused += 1
+    client.emulator.plan_faults(FaultPlan())
+    assert refused
+    assert (await client.admin("GET", "/books")).json["faults"]["refuse"] >= refused
 
 
 async def test_books_without_connections_are_counts_only(client: Client) -> None:

@@ -13,6 +13,7 @@ from bulkconn.emulator.books import Books
 from bulkconn.emulator.faults import FaultChance, FaultPlan, FaultStep, parse_fault
 from bulkconn.emulator.levels import FaultLevel, plan_level
 from bulkconn.emulator.menu import Fault, Place, fault_menu
+from bulkconn.emulator.offers import OfferedSpec
 from bulkconn.emulator.records import Connection, RequestRecord
 from bulkconn.emulator.serve import serve
 from bulkconn.emulator.settings import (
@@ -35,6 +36,7 @@ __all__ = [
     "FaultLevel",
     "FaultPlan",
     "FaultStep",
+    "OfferedSpec",
     "Place",
     "PlantedConnection",
     "RequestRecord",

@@ -24,7 +24,7 @@ from bulkconn.emulator.settings import SecretsInReplies
 if TYPE_CHECKING:
     from bulkconn.emulator.books import Books
 
-__all__ = ["ROUTES", "PlantedConnection", "plant", "summarise"]
+__all__ = ["ROUTES", "PlantedConnection", "plant", "summarise", "unreadable"]
 
 #: Connections written to a listing at a time.
 _CHUNK: Final = 500
@@ -154,7 +154,7 @@ async def replace_faults(request: web.Request) -> web.Response:
         plan = FaultPlan.model_validate_json(await request.read())
         request.app[SERVICE].plan_faults(plan, None if seed is None else int(seed))
     except ValidationError as error:
-        return _unreadable(error)
+        return unreadable(error)
     except ValueError:
         return json_reply(400, {"error": "seed: a whole number is wanted"})
     return json_reply(200, plan.model_dump(mode="json"))
@@ -171,7 +171,7 @@ async def plant_connection(request: web.Request) -> web.Response:
         planted = PlantedConnection.model_validate_json(await request.read())
         connection = plant(request.app[SERVICE], planted)
     except ValidationError as error:
-        return _unreadable(error)
+        return unreadable(error)
     except ValueError as error:
         return json_reply(400, {"error": str(error)})
     return json_reply(201, {"id": connection.id, "etag": connection.etag})
@@ -183,7 +183,8 @@ async def remove_connection(request: web.Request) -> web.Response:
     return web.Response(status=204) if is_gone else json_reply(404, {"error": "there is no such connection"})
 
 
-def _unreadable(error: ValidationError) -> web.Response:
+def unreadable(error: ValidationError) -> web.Response:
+    """Refuse the body of an admin request, naming what is wrong and showing no value."""
     problems = [
         f"{'.'.join(str(step) for step in one['loc']) or 'body'}: {one['msg']}"
         for one in error.errors(include_input=False, include_url=False)

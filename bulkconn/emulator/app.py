@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
-from bulkconn.emulator import admin, connections, spec_routes
+from bulkconn.emulator import admin, connections, offers, spec_routes
 from bulkconn.emulator.doorway import doorway
 from bulkconn.emulator.listener import Listener
 from bulkconn.emulator.menu import Fault, Place
@@ -119,6 +119,14 @@ class Emulator:
         """
         return admin.plant(self._service, planted)
 
+    def offer(self, offered: offers.OfferedSpec) -> None:
+        """Show a connection spec from now on, in the place of the documented one."""
+        offers.offer(self._service.catalogue, offered)
+
+    def withdraw(self, spec_id: str) -> None:
+        """Know a connection spec no longer."""
+        offers.withdraw(self._service.catalogue, spec_id)
+
     def revoke_tokens(self) -> int:
         """Refuse every token issued so far, the static one too, and give their number."""
         return self._service.mint.revoke_all()
@@ -143,6 +151,6 @@ class Emulator:
 def _build_app(service: Service) -> web.Application:
     app = web.Application(middlewares=[doorway])
     app[SERVICE] = service
-    app.add_routes([*connections.ROUTES, *spec_routes.ROUTES, *admin.ROUTES])
+    app.add_routes([*connections.ROUTES, *spec_routes.ROUTES, *admin.ROUTES, *offers.ROUTES])
     app.router.add_post(TOKEN_PATH, give_token)
     return app

@@ -16,7 +16,15 @@ from bulkconn.emulator.listing import Bookmark, Listing, Page, read_listing, wri
 from bulkconn.emulator.menu import Fault, Place
 from bulkconn.emulator.patching import read_patch
 from bulkconn.emulator.records import Connection, Draft
-from bulkconn.emulator.sabotage import Creation, Scene, sabotage_create, sabotage_lookup, sabotage_refusal
+from bulkconn.emulator.sabotage import (
+    Creation,
+    Scene,
+    draw_lookup,
+    note_fault,
+    sabotage_create,
+    sabotage_lookup,
+    sabotage_refusal,
+)
 from bulkconn.emulator.service import BASE_PATH, RECORD, SERVICE
 
 if TYPE_CHECKING:
@@ -41,7 +49,7 @@ async def create_connection(request: web.Request) -> web.StreamResponse:
     name = body.get("name") if isinstance(body, dict) else None
     record.name = name if isinstance(name, str) else None
     step = service.deck.draw(Place.POST, record.name)
-    _note_fault(request, step)
+    note_fault(request, step)
     scene = Scene(request, step, raw)
     if not step.fault.creates:
         return sabotage_refusal(scene)
@@ -93,7 +101,7 @@ def _draft(request: web.Request, sandbox: str, body: dict[str, Any]) -> Draft:
 async def list_connections(request: web.Request) -> web.StreamResponse:
     """Answer GET /connections: a page of items, or a count."""
     service, sandbox = request.app[SERVICE], request.headers["x-sandbox-name"]
-    step = _draw_lookup(request)
+    step = draw_lookup(request)
     answer = await sabotage_lookup(Scene(request, step))
     if answer is not None:
         return answer
@@ -129,7 +137,7 @@ def _after_last(listing: Listing, page: Page) -> Bookmark:
 
 async def show_connection(request: web.Request) -> web.StreamResponse:
     """Answer GET /connections/{id}: the list wrapper with one item."""
-    service, step = request.app[SERVICE], _draw_lookup(request)
+    service, step = request.app[SERVICE], draw_lookup(request)
     answer = await sabotage_lookup(Scene(request, step))
     if answer is not None:
         return answer
@@ -176,17 +184,6 @@ async def delete_connection(request: web.Request) -> web.StreamResponse:
         return _not_found(request)
     request.app[SERVICE].books.delete(connection.id)
     return web.Response(status=204)
-
-
-def _draw_lookup(request: web.Request) -> FaultStep:
-    step = request.app[SERVICE].deck.draw(Place.LOOKUP)
-    _note_fault(request, step)
-    return step
-
-
-def _note_fault(request: web.Request, step: FaultStep) -> None:
-    if step.fault not in (Fault.OK, Fault.GET_OK):
-        request[RECORD].fault = str(step.fault)
 
 
 def _find(request: web.Request) -> Connection | None:

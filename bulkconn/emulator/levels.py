@@ -75,7 +75,7 @@ _LEVELS: Final = {
             *("redirect_302", "status_403", "status_404_plain", "not_entitled"),
             *("get_status_500", "get_status_429:1", "get_reset", "get_slow:0.5", "get_cut_body"),
             *("get_bad_json", "get_odd_shape", "get_foreign_next", "get_repeat_token"),
-            *("get_status_404_plain", "token_status_500", "token_status_429:1"),
+            *("get_status_403", "get_status_404_plain", "token_status_500", "token_status_429:1"),
         ),
     ),
 }

@@ -16,7 +16,7 @@ class Place(StrEnum):
 
     #: A POST /connections whose headers are in order.
     POST = "post"
-    #: A GET of /connections or /connections/{id} whose headers are in order.
+    #: A GET of /connections, /connections/{id} or /connectionSpecs/{id} whose headers are in order.
     LOOKUP = "get"
     #: A newly accepted TCP connection.
     ACCEPT = "accept"
@@ -98,6 +98,8 @@ class Fault(StrEnum):
     GET_OK = "get_ok"
     #: 500 in Flow Service's shape.
     GET_STATUS_500 = "get_status_500"
+    #: 403 in the gateway's shape (403025).
+    GET_STATUS_403 = "get_status_403"
     #: 429 in the gateway's shape with Retry-After. Seconds: the header.
     GET_STATUS_429 = "get_status_429"
     #: 404 as plain text without any code.

@@ -18,8 +18,8 @@ from bulkconn.emulator.errors import (
     json_reply,
     older_error,
 )
-from bulkconn.emulator.menu import Fault
-from bulkconn.emulator.service import SERVICE
+from bulkconn.emulator.menu import Fault, Place
+from bulkconn.emulator.service import RECORD, SERVICE
 from bulkconn.emulator.weather import retry_after_header, too_many_requests
 from bulkconn.emulator.wire import NoReply, cut_reply, reset, write_garbage
 
@@ -30,7 +30,15 @@ if TYPE_CHECKING:
     from bulkconn.emulator.records import Connection
     from bulkconn.emulator.service import Service
 
-__all__ = ["Creation", "Scene", "sabotage_create", "sabotage_lookup", "sabotage_refusal"]
+__all__ = [
+    "Creation",
+    "Scene",
+    "draw_lookup",
+    "note_fault",
+    "sabotage_create",
+    "sabotage_lookup",
+    "sabotage_refusal",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +198,10 @@ async def _lookup_error(_: Scene) -> web.StreamResponse:
     return _internal_error()
 
 
+async def _lookup_forbidden(_: Scene) -> web.StreamResponse:
+    return gateway_error(403, "403025", "Profile is not valid")
+
+
 async def _lookup_throttled(scene: Scene) -> web.StreamResponse:
     return _throttle(scene)
 
@@ -204,6 +216,7 @@ async def _lookup_reset(scene: Scene) -> web.StreamResponse:
 
 _LOOKUPS: Final[dict[Fault, Callable[[Scene], Awaitable[web.StreamResponse | None]]]] = {
     Fault.GET_STATUS_500: _lookup_error,
+    Fault.GET_STATUS_403: _lookup_forbidden,
     Fault.GET_STATUS_429: _lookup_throttled,
     Fault.GET_STATUS_404_PLAIN: _lookup_lost,
     Fault.GET_RESET: _lookup_reset,
@@ -212,6 +225,19 @@ _LOOKUPS: Final[dict[Fault, Callable[[Scene], Awaitable[web.StreamResponse | Non
     Fault.GET_BAD_JSON: _no_json,
     Fault.GET_ODD_SHAPE: _odd_shape,
 }
+
+
+def draw_lookup(request: web.Request) -> FaultStep:
+    """Draw what befalls a lookup, and note it in the books."""
+    step = request.app[SERVICE].deck.draw(Place.LOOKUP)
+    note_fault(request, step)
+    return step
+
+
+def note_fault(request: web.Request, step: FaultStep) -> None:
+    """Note a fault in the books of its request."""
+    if step.fault not in (Fault.OK, Fault.GET_OK):
+        request[RECORD].fault = str(step.fault)
 
 
 async def sabotage_lookup(scene: Scene) -> web.StreamResponse | None:

@@ -14,6 +14,9 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from jsonschema import Draft7Validator
+from jsonschema.exceptions import SchemaError
+from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from bulkconn.emulator.errors import FlowServiceError
 from bulkconn.emulator.settings import Cloud
@@ -37,6 +40,13 @@ class AuthSpec:
     validator: Draft7Validator
     #: Parameters whose schema says `format: password`.
     secrets: frozenset[str]
+
+    def errors(self, params: object) -> list[ValidationError]:
+        """Give what stands against parameters; nothing where an offered schema cannot be followed."""
+        try:
+            return list(self.validator.iter_errors(params))
+        except (Unresolvable, RecursionError):
+            return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +72,30 @@ class Catalogue:
 
         With `any_spec` a spec that no schema describes is taken as it comes.
         """
-        self._specs = specs
+        self._specs = {cloud: dict(by_id) for cloud, by_id in specs.items()}
         self._envelope = envelope
         self._known = frozenset[str]().union(*specs.values())
         self._any_spec = any_spec
         self._secrets: dict[tuple[str, str], frozenset[str]] = {}
         for by_id in specs.values():
             for spec_id, spec in by_id.items():
-                for name, auth_spec in spec.auth.items():
-                    known = self._secrets.get((spec_id, name), frozenset())
-                    self._secrets[spec_id, name] = known | auth_spec.secrets
+                self._learn_secrets(spec_id, spec)
+
+    def offer(self, document: Mapping[str, Any], cloud: Cloud) -> None:
+        """Show this connection spec from now on, and hold requests to it as far as it can be read."""
+        spec = _offered(document)
+        self._specs[cloud][document["id"]] = spec
+        self._known |= {document["id"]}
+        self._learn_secrets(document["id"], spec)
+
+    def withdraw(self, spec_id: str, cloud: Cloud) -> None:
+        """Know a connection spec no longer."""
+        self._specs[cloud].pop(spec_id, None)
+
+    def _learn_secrets(self, spec_id: str, spec: ConnectionSpec) -> None:
+        for name, auth_spec in spec.auth.items():
+            known = self._secrets.get((spec_id, name), frozenset())
+            self._secrets[spec_id, name] = known | auth_spec.secrets
 
     def documents(self, cloud: Cloud) -> list[Mapping[str, Any]]:
         """Give every spec document as `cloud` shows it."""
@@ -114,14 +138,14 @@ class Catalogue:
         if self._any_spec and spec_id not in self._known:
             return
         spec = self._specs[cloud].get(spec_id)
-        if spec is None or version not in (None, spec.document["version"]):
+        if spec is None or version not in (None, spec.document.get("version", version)):
             raise FlowServiceError("1413-400", "The connection spec id or its version is not valid.")
         auth_spec = spec.auth.get(auth["specName"])
         if auth_spec is None:
             raise FlowServiceError(
-                "1415-400", f"The connection spec {spec.document['name']} has no such auth spec."
+                "1415-400", f"The connection spec {spec.document.get('name', spec_id)} has no such auth spec."
             )
-        _refuse(auth_spec.validator.iter_errors(auth["params"]))
+        _refuse(auth_spec.errors(auth["params"]))
 
 
 def load_catalogue(*, any_spec: bool = False) -> Catalogue:
@@ -155,6 +179,31 @@ def _spec(file: Mapping[str, Any], cloud: Cloud, make: type[Draft7Validator]) ->
     return ConnectionSpec(document, auth)
 
 
+def _offered(document: Mapping[str, Any]) -> ConnectionSpec:
+    """Compile a spec that somebody offers: whatever is odd in it is shown, and asks nothing of a request."""
+    auth = {}
+    listed = document.get("authSpec")
+    for one in listed if isinstance(listed, list) else ():
+        if isinstance(one, dict) and isinstance(one.get("name"), str):
+            schema = one.get("spec")
+            properties = schema.get("properties") if isinstance(schema, dict) else None
+            secrets = frozenset(
+                name
+                for name, said in (properties if isinstance(properties, dict) else {}).items()
+                if isinstance(said, dict) and said.get("format") == "password"
+            )
+            auth[one["name"]] = AuthSpec(_validator(schema), secrets)
+    return ConnectionSpec(document, auth)
+
+
+def _validator(schema: Any) -> Draft7Validator:  # noqa: ANN401 - any JSON value
+    try:
+        Draft7Validator.check_schema(schema)
+    except SchemaError:
+        schema = {}
+    return Draft7Validator(schema, registry=Registry())
+
+
 def _refuse(errors: Iterable[ValidationError]) -> None:
     """Raise what stands against a body: a missing parameter before a bad value."""
     missing: list[str] = []
@@ -166,7 +215,7 @@ def _refuse(errors: Iterable[ValidationError]) -> None:
                 # One error a missing name; its text begins with the name in quotes.
                 missing.append(".".join([*path, error.message.split("'")[1]]))
             case "additionalProperties":
-                known = cast("Mapping[str, Any]", error.schema)["properties"]
+                known = cast("Mapping[str, Any]", error.schema).get("properties", {})
                 # A parameter that the spec does not know is named: it is a key, hence no secret.
                 bad.extend(
                     ".".join([*path, name])

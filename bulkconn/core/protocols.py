@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from bulkconn.core.reply import Fault, Reply
     from bulkconn.core.secret import SecretRef, SecretStr
+    from bulkconn.core.service_spec import Place
 
 
 class Clock(Protocol):
@@ -104,6 +105,14 @@ class ConnectionApi(Protocol):
 
     async def list_page(self, query: PageQuery, token: Token) -> Reply | Fault:
         """Fetch one page. Repeat: safe."""
+        ...
+
+
+class SpecApi(Protocol):
+    """The door to what Flow Service says of its sources."""
+
+    async def show_spec(self, place: Place, token: Token) -> Reply | Fault:
+        """Fetch one connection spec. Never raises for what the network or the service does. Repeat: safe."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -11,12 +12,13 @@ from bulkconn.core.listing import Page, read_count, read_page
 from bulkconn.core.outcome import OutcomeKind
 from bulkconn.core.pace import backoff_s
 from bulkconn.core.protocols import PageQuery
+from bulkconn.core.redact import redact
 from bulkconn.core.reply import Listing, Reply
 from bulkconn.engine.consequences import Sent, check_patience, tell_everybody
 from bulkconn.engine.gate import Weather
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from bulkconn.core.protocols import Token
     from bulkconn.core.record import SentAs
@@ -33,6 +35,13 @@ _PAGES_MAX: Final = 100_000
 _LISTING_EVERY_S: Final = 3.0
 #: Stands for an answer that holds no count.
 _NOT_SAID: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A lookup that came to nothing: not known yet, and why. `reason` is redacted."""
+
+    reason: str
 
 
 class Looker:
@@ -77,7 +86,7 @@ class Looker:
     async def count(self, sandbox: str) -> int | None:
         """Ask how many connections a sandbox has; None when the service does not say."""
         found = await self._ask(PageQuery(sandbox, limit=None, count=True), _read_count)
-        return None if found == _NOT_SAID else found
+        return None if found == _NOT_SAID or isinstance(found, Unknown) else found
 
     async def _chain(self, query: PageQuery) -> Listing | None:
         items: dict[str, ListedConnection] = {}
@@ -87,7 +96,7 @@ class Looker:
             page = await self._ask(
                 PageQuery(query.sandbox, query.filters, query.limit, query.order_by, token), _read_page
             )
-            if page is None:
+            if isinstance(page, Unknown):
                 return None
             for item in page.items:
                 items[item.connection_id] = item
@@ -100,17 +109,36 @@ class Looker:
             seen_tokens.add(token)
         return None
 
-    async def _ask(self, query: PageQuery, read: Callable[[Reply], _T | None]) -> _T | None:
-        """Ask for one page until `read` can read it; None when it stays unknown or the run stops."""
+    async def _ask(self, query: PageQuery, read: Callable[[Reply], _T | None]) -> _T | Unknown:
         run = self._run
+        odd = "the page is not a complete list of connections"
+        return await self.ask(query.sandbox, lambda token: run.api.list_page(query, token), read, odd=odd)
+
+    async def ask(
+        self,
+        sandbox: str,
+        fetch: Callable[[Token], Awaitable[Reply | Fault]],
+        read: Callable[[Reply], _T | None],
+        *,
+        odd: str,
+    ) -> _T | Unknown:
+        """Ask the service something that changes nothing, until `read` can read the answer.
+
+        Every try passes the gate. `odd` is the reason for an answer that is well and cannot be read.
+
+        Returns:
+            What was read, or `Unknown` where it stays unknown or the run stops.
+        """
+        run = self._run
+        reason = "the run stops"
         tries = 0
         while tries < PAGE_TRIES:
             token = await run.gate.slot(is_post=False)
-            if token is None or run.stops.is_parked(query.sandbox, ""):
-                return None
+            if token is None or run.stops.is_parked(sandbox, ""):
+                break
             sent_at_s = run.clock.elapsed_s()
             run.this_run.lookups += 1
-            answer = await self._fetch(query, token)
+            answer = await self._fetched(fetch(token))
             value = read(answer) if isinstance(answer, Reply) else None
             if value is not None:
                 run.gate.on_token_accepted(token, is_post=False)
@@ -118,24 +146,27 @@ class Looker:
                 if run.gate.weather is Weather.FAIR:
                     check_patience(run, is_definitive=True, message="")
                 return value
-            outcome = classify_lookup(answer, "the page is not a complete list of connections")
-            tell_everybody(run, outcome, Sent(token, sent_at_s, (query.sandbox, ""), is_post=False))
+            outcome = classify_lookup(answer, odd)
+            # A gateway may echo the request, and the token is in it.
+            outcome = replace(outcome, message=redact(outcome.message, (token.value.get_secret_value(),)))
+            reason = outcome.message
+            tell_everybody(run, outcome, Sent(token, sent_at_s, (sandbox, ""), is_post=False))
             if outcome.kind is OutcomeKind.NOT_POSSIBLE or run.stops.is_stopping:
-                return None
+                break
             check_patience(run, is_definitive=False, message=outcome.message)
             if outcome.kind is OutcomeKind.NOT_SENT:
                 tries += 1
                 run.log.debug("lookup.unknown", code=outcome.code, status=outcome.status)
                 await run.stops.pause(backoff_s(tries, run.dice.random()))
-        return None
+        return Unknown(reason)
 
-    async def _fetch(self, query: PageQuery, token: Token) -> Reply | Fault:
+    async def _fetched(self, fetching: Awaitable[Reply | Fault]) -> Reply | Fault:
         task = asyncio.current_task()
         if task is None:
             raise AssertionError("lookups run in tasks")
         self.asking.add(task)
         try:
-            return await self._run.api.list_page(query, token)
+            return await fetching
         finally:
             self.asking.discard(task)
 

@@ -1,4 +1,4 @@
-"""The two requests that onboarding needs of Flow Service: create a base connection, list connections."""
+"""The requests that onboarding needs of Flow Service: create, list, and what a source asks for."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bulkconn.core.endpoint import ConnectionRequest
     from bulkconn.core.protocols import Clock, PageQuery, Token
     from bulkconn.core.reply import Reply
+    from bulkconn.core.service_spec import Place
     from bulkconn.flowservice.settings import ClientSettings
 
 __all__ = ["FlowService"]
@@ -88,6 +89,16 @@ class FlowService:
         url = URL(f"{self._connections}?{_query_string(query)}".rstrip("?"), encoded=True)
         return await self.door.send(
             "GET", url, self._headers(query.sandbox, token), max_bytes=_MAX_PAGE_BYTES
+        )
+
+    async def show_spec(self, place: Place, token: Token) -> Reply | Fault:
+        """Fetch `GET /connectionSpecs/{id}` as a sandbox sees it. Repeat: safe."""
+        if not place.sandbox.isprintable():
+            return _NO_HEADER
+        path = quote(place.connection_spec_id, safe="")
+        url = URL(f"{self._base_url}/connectionSpecs/{path}", encoded=True)
+        return await self.door.send(
+            "GET", url, self._headers(place.sandbox, token), max_bytes=_MAX_PAGE_BYTES
         )
 
     def _headers(self, sandbox: str, token: Token) -> dict[str, str]:

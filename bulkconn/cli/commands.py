@@ -136,7 +136,7 @@ def emulator() -> None:
     """
 
 
-@options.command("demo", body="bulkconn.cli.rehearsal:demo")
+@options.command("demo", body="bulkconn.cli.demonstrating:demo")
 @click.option(
     "--faults", is_flag=True, help="Let the emulator reset connections, and lose and spoil answers."
 )

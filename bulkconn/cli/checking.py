@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from bulkconn.cli.secretstores import references_of
 from bulkconn.core.diagnostics import Diagnostic, Severity
 from bulkconn.core.errors import ExitCode
 from bulkconn.core.outcome import Scope
@@ -16,7 +17,6 @@ from bulkconn.engine.survey import Survey, survey_batch
 from bulkconn.inventory.check import InventoryCheck
 from bulkconn.inventory.inventory import Inventory
 from bulkconn.report.words import plural
-from bulkconn.secretrefs.resolver import References
 from bulkconn.sources import ALL
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bulkconn.core.names import EndpointKey
     from bulkconn.core.protocols import Ledger
     from bulkconn.core.record import NameConflict
+    from bulkconn.secretrefs.resolver import References
 
 #: Endpoints compared with the ledger between two looks at signals.
 _BATCH: Final = 500
@@ -91,7 +92,7 @@ def opened(given: Given, paths: Sequence[str], stdin: BinaryIO) -> Iterator[Chec
     Raises:
         UsageError: one cannot be opened.
     """
-    references = References(max_wait_s=given.number("max_wait"))
+    references = references_of(given)
     validator = Validator(
         ALL,
         defaults=given.row_defaults,

@@ -9,6 +9,7 @@ from bulkconn.cli.given import Given
 from bulkconn.cli.logs import configure_logs
 from bulkconn.cli.progress import showing
 from bulkconn.cli.reporting import as_interrupted, emit_run
+from bulkconn.cli.secretstores import references_of
 from bulkconn.cli.signals import listening
 from bulkconn.cli.wiring import (
     ledger_path,
@@ -22,7 +23,6 @@ from bulkconn.cli.wiring import (
 )
 from bulkconn.core.errors import ExitCode, UsageError
 from bulkconn.engine.run import Engine
-from bulkconn.secretrefs.resolver import References
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,12 @@ async def look(given: Given, world: World, interrupts: Interrupts) -> Report:
         ledger = await open_ledger(path, target, world.clock)
         try:
             engine = Engine(
-                run_id, given.run_settings, ledger=ledger, service=service, secrets=References(), world=world
+                run_id,
+                given.run_settings,
+                ledger=ledger,
+                service=service,
+                secrets=references_of(given),
+                world=world,
             )
             interrupts.on_first = engine.interrupt
             interrupts.on_second = engine.cut

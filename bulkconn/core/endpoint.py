@@ -38,7 +38,7 @@ class SecretUnavailable(Exception):
 class SecretStoreDown(Exception):
     """A secret store is down, or turns us away whatever we ask for: no row's fault, so the run stops.
 
-    `str()` names the store and holds no secret; `fix` is what to do before the same command again.
+    `str()` names the store and holds no secret; `fix` is what to mend before the same command again.
     """
 
     def __init__(self, message: str, *, fix: str) -> None:

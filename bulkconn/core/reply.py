@@ -53,10 +53,14 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """No status line was read. `detail` names what happened and holds nothing of the request."""
+    """No status line was read. `detail` names what happened and holds nothing of the request.
+
+    `is_lasting` tells that asking again is useless before something is mended (a certificate).
+    """
 
     kind: FaultKind
     detail: str
+    is_lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class Requests:
         except SecretUnavailable as error:
             await self._fail(row, error)
         except SecretStoreDown as error:
-            run.stops.stop(Stop(str(error), Scope.RUN, error.fix))
+            run.stops.stop(Stop(str(error), Scope.RUN, f"{error.fix}, then run the same command again"))
         return None
 
     def leave(self) -> None:

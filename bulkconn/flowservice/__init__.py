@@ -7,7 +7,7 @@ keeps no secret longer than a request needs it, and logs nothing at all.
 from bulkconn.flowservice.adobe_config import AdobeConfig, read_adobe_config
 from bulkconn.flowservice.client import FlowService
 from bulkconn.flowservice.door import Door
-from bulkconn.flowservice.settings import ClientSettings
+from bulkconn.flowservice.settings import ClientSettings, DoorSettings
 from bulkconn.flowservice.token import ServerToServerToken, StaticToken
 from bulkconn.flowservice.url_rules import check_url
 
@@ -15,6 +15,7 @@ __all__ = [
     "AdobeConfig",
     "ClientSettings",
     "Door",
+    "DoorSettings",
     "FlowService",
     "ServerToServerToken",
     "StaticToken",

@@ -16,13 +16,14 @@ from bulkconn.flowservice.headers import epoch_of, request_id_of, retry_after_of
 from bulkconn.flowservice.proxy import proxy_of
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
     from types import TracebackType
 
     from yarl import URL
 
     from bulkconn.core.protocols import Clock
-    from bulkconn.flowservice.settings import ClientSettings
+    from bulkconn.flowservice.settings import DoorSettings
 
 __all__ = ["Door"]
 
@@ -38,12 +39,22 @@ class Door:
     """The one session of a run, as an async context manager.
 
     TLS certificates are always verified, redirects never followed (they would carry the credentials),
-    cookies neither kept nor sent. `repr` shows no setting.
+    cookies neither kept nor sent. `repr` shows no setting. `tls` names other authorities than the system's,
+    and `server_name` the name that the server's certificate must bear instead of its URL's host.
     """
 
-    def __init__(self, settings: ClientSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: DoorSettings,
+        clock: Clock,
+        *,
+        tls: ssl.SSLContext | None = None,
+        server_name: str | None = None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
+        self._tls = tls
+        self._server_name = server_name
         self._session: aiohttp.ClientSession | None = None
         self._proxies: dict[tuple[str, str | None, int | None], URL | None] = {}
 
@@ -55,6 +66,7 @@ class Door:
                 limit=settings.concurrency + _PLACES_FOR_TOKENS,
                 limit_per_host=settings.concurrency,
                 keepalive_timeout=_KEEPALIVE_S,
+                ssl=self._tls or True,
             ),
             # `sock_read` would only start a second timer with the same end: a POST may rightly be silent
             # for as long as `total`. Rounding up to whole seconds would make the two limits meet.
@@ -105,7 +117,13 @@ class Door:
         with Journey() as journey:
             try:
                 response = await self._session.request(
-                    method, url, headers=headers, data=data, allow_redirects=False, proxy=self._proxy(url)
+                    method,
+                    url,
+                    headers=headers,
+                    data=data,
+                    allow_redirects=False,
+                    proxy=self._proxy(url),
+                    server_hostname=self._server_name,
                 )
             # Whatever it is, it must become an answer to the question whether the request was sent.
             except Exception as error:  # noqa: BLE001 - a fault is a value here

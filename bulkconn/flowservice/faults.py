@@ -118,7 +118,8 @@ def fault_of(error: Exception, stage: Stage) -> Fault:
     if stage is not Stage.NOT_BEGUN:
         kind = _NOT_SENT if stage is Stage.CONNECTING else _MAYBE
     reason = _reason(error)
-    return Fault(kind, f"{words} ({reason})" if reason else words)
+    is_lasting = isinstance(error, aiohttp.ClientConnectorCertificateError)
+    return Fault(kind, f"{words} ({reason})" if reason else words, is_lasting)
 
 
 def _reason(error: Exception) -> str | None:

@@ -13,7 +13,6 @@ from bulkconn.core.endpoint import SecretStoreDown, SecretUnavailable
 from bulkconn.core.pace import backoff_s
 from bulkconn.secretrefs.memory import Memory
 from bulkconn.secretrefs.store import StoreTrouble
-from bulkconn.secretrefs.stores import all_stores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,12 +51,12 @@ class References:
 
     def __init__(
         self,
-        kinds: Iterable[StoreKind] | None = None,
+        kinds: Iterable[StoreKind],
         *,
         max_wait_s: float = _MAX_WAIT_S,
         memory: Memory | None = None,
     ) -> None:
-        self._kinds = {kind.scheme: kind for kind in (all_stores() if kinds is None else kinds)}
+        self._kinds = {kind.scheme: kind for kind in kinds}
         self._max_wait_s = max_wait_s
         self._open: dict[str, _Open] = {}
         self._memory = memory or Memory()
@@ -193,15 +192,13 @@ class References:
         return opened
 
     def _down(self, trouble: StoreTrouble) -> SecretStoreDown:
-        wish_s = trouble.retry_after_s or 0.0
+        wish_s = trouble.retry_after_s
         why = f"{trouble}; it was asked for {self._max_wait_s:g} s (--max-wait)"
-        if wish_s > self._max_wait_s:
+        if wish_s and wish_s > self._max_wait_s:
             why = (
                 f"{trouble}, and asks to wait {wish_s:.0f} s, longer than --max-wait ({self._max_wait_s:g} s)"
             )
-        return SecretStoreDown(
-            why, fix="see to the store and the way to it, then run the same command again; nothing is lost"
-        )
+        return SecretStoreDown(why, fix="see to the store and the way to it")
 
     def _tell(self, reference: SecretRef, trouble: StoreTrouble, wait_s: float) -> None:
         if self.log is not None:

@@ -70,7 +70,10 @@ async def test_run_with_a_store_that_is_down_stops_and_its_rows_stay_pending(tmp
         report = await bench.onboard(rows, concurrency=2)
         assert report.exit_code == 4
         assert report.stopped is not None
-        assert (report.stopped.reason, report.stopped.fix) == ("the fake store is sealed", "unseal it")
+        assert (report.stopped.reason, report.stopped.fix) == (
+            "the fake store is sealed",
+            "unseal it, then run the same command again",
+        )
         assert report.counts["pending"] >= 9
         assert report.counts["created"] + report.counts["pending"] == 12
         assert bench.emulator.books.posts == report.counts["created"]

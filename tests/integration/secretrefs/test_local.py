@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from bulkconn.core.protocols import SecretResolver
 
 
+def _references() -> References:
+    return References([StoreKind("env", EnvironmentStore), StoreKind("file", FileStore)])
+
+
 def _reason(references: References, uri: str) -> str | None:
     error = references.exists(SecretRef(uri))
     return None if error is None else str(error)
@@ -33,7 +37,7 @@ async def _secret(references: SecretResolver, uri: str) -> str:
 async def test_resolve_of_an_environment_variable_gives_it_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is stripped; the scheme's case does not matter."""
     monkeypatch.setenv("BULKCONN_TEST_SECRET", " p@ss\n")
-    references = References()
+    references = _references()
     assert _reason(references, "env://BULKCONN_TEST_SECRET") is None
     assert await _secret(references, "ENV://BULKCONN_TEST_SECRET") == " p@ss\n"
 
@@ -75,7 +79,7 @@ async def test_resolve_of_a_file_drops_one_line_end(content: bytes, secret: str,
     path.write_bytes(content)
     link = tmp_path / "link"
     link.symlink_to(path)
-    references = References()
+    references = _references()
     for uri in (f"file://{path}", f"file://{link}"):
         assert _reason(references, uri) is None
         assert await _secret(references, uri) == secret
@@ -97,7 +101,7 @@ async def test_resolve_of_a_file_that_cannot_be_used_says_why(name: str, reason:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "empty").touch()
     (tmp_path / "large").write_bytes(b"x" * ((1 << 20) + 1))
-    references = References()
+    references = _references()
     uri = f"file://{tmp_path / name}"
     assert reason in (_reason(references, uri) or "")
     with pytest.raises(SecretUnavailable) as raised:
@@ -115,7 +119,7 @@ async def test_resolve_of_a_file_that_cannot_be_used_says_why(name: str, reason:
 )
 async def test_resolve_of_a_path_that_is_none_says_why(uri: str, reason: str) -> None:
     """A relative path would mean another file in every folder."""
-    references = References()
+    references = _references()
     assert reason in (_reason(references, uri) or "")
     with pytest.raises(SecretUnavailable, match=reason.partition(":")[0]):
         await _secret(references, uri)
@@ -131,7 +135,7 @@ async def test_resolve_of_a_file_without_a_usable_text_shows_nothing(
     path = tmp_path / "secret"
     path.write_bytes(content)
     with pytest.raises(SecretUnavailable, match=reason) as raised:
-        await _secret(References(), f"file://{path}")
+        await _secret(_references(), f"file://{path}")
     assert raised.value.__cause__ is None
     assert "s3cret" not in str(raised.value)
 
@@ -144,7 +148,7 @@ def test_exists_of_a_file_that_may_not_be_read_says_so(
     path.write_text("x")
     # Root may read everything, so the answer is given here.
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert _reason(References(), f"file://{path}") == f"file://{path}: the file may not be read"
+    assert _reason(_references(), f"file://{path}") == f"file://{path}: the file may not be read"
 
 
 async def test_read_of_a_file_that_grows_after_it_was_looked_at_is_bounded(

@@ -41,5 +41,8 @@ def fingerprint(layout: Layout, said: tuple[str, ...], params: tuple[tuple[str, 
         elif isinstance(value, SecretStr) and layout.whole is not None and name == layout.whole.name:
             for key, text in sorted(named_by(value.get_secret_value()).items()):
                 plain += name, key, text
+        elif isinstance(value, SecretStr) and layout.terms is not None and name in layout.terms.hidden:
+            # Only the service holds it secret: asking the service must not make a created row look edited.
+            plain += name, value.get_secret_value()
     # Validation lets no NUL into any text, so it divides them for certain; JSON would cost twice the time.
     return sha256("\0".join(plain).encode()).hexdigest()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bulkconn.core.choice import Choice
     from bulkconn.core.columns import Headings
     from bulkconn.core.source import AuthSpec, Caution, Parameter, Source, StringPart
+    from bulkconn.core.spec_terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Layout:
     built from. `fields` are all other parameters, in documented order. `booleans` and `encoded` name the
     parameters that are sent as a JSON boolean, and those that must be Base64. `cautions` are what the
     reader should know before such a row is sent. `has_basic` says whether the row could do without a
-    connection string.
+    connection string. `terms` are the service's own word, where it was asked.
     """
 
     choice: Choice
@@ -51,10 +52,13 @@ class Layout:
     encoded: frozenset[str]
     cautions: tuple[Caution, ...]
     has_basic: bool
+    terms: Terms | None = None
 
     @classmethod
-    def of(cls, choice: Choice, headings: Headings) -> Layout:
-        """Match headers with what is documented."""
+    def of(cls, choice: Choice, headings: Headings, terms: Terms | None = None) -> Layout:
+        """Match headers with what is documented, and with what the service says where it was asked."""
+        if terms is not None:
+            choice = choice._replace(auth=terms.auth)
         headers = {lower: header for header, lower in headings.others}
 
         def header_of(name: str) -> str | None:
@@ -77,12 +81,18 @@ class Layout:
             ),
             booleans=_of_kind(auth, ValueKind.BOOLEAN),
             encoded=_of_kind(auth, ValueKind.BASE64),
-            cautions=(*choice.source.cautions, *auth.cautions),
+            cautions=(*choice.source.cautions, *auth.cautions, *(terms.cautions if terms else ())),
             has_basic=any(
                 other.auth == BASIC and other.platform_cloud is auth.platform_cloud
                 for other in choice.source.auths
             ),
+            terms=terms,
         )
+
+    def column(self, name: str) -> str:
+        """Give the header of a parameter as the file writes it, or the name under which it is missing."""
+        fields = self.fields if self.whole is None else (self.whole, *self.fields)
+        return next((field.column for field in fields if field.name == name), name)
 
     @property
     def remedy(self) -> str:

@@ -56,7 +56,7 @@ class RowShape:
         self.key = common.get("key", "key")
         self.carried = self.headings.carried
         self.whole = [header for header, lower in self.headings.others if lower in _STRING_SPELLINGS]
-        self.layouts: dict[tuple[str | None, str | None, str | None, bool], Layout] = {}
+        self.layouts: dict[tuple[str | None, str | None, str | None, bool, str], Layout] = {}
 
 
 def read_common(name: str, header: str, cells: Mapping[str, str], findings: Findings) -> str:

@@ -18,6 +18,8 @@ from bulkconn.core.fingerprint import fingerprint
 from bulkconn.core.layout import Layout, column_names
 from bulkconn.core.names import EndpointKey, default_key
 from bulkconn.core.row_shape import SANDBOX_CHARACTERS, RowShape, is_sandbox_name, read_common, read_lines
+from bulkconn.core.service_spec import Place
+from bulkconn.core.spec_word import Columns
 from bulkconn.core.string_cells import read_string
 from bulkconn.core.text import shown
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from bulkconn.core.diagnostics import Diagnostic
     from bulkconn.core.endpoint import InventoryRow, ParamValue
     from bulkconn.core.source import PlatformCloud, Source
+    from bulkconn.core.spec_book import SpecBook
 
 #: Shapes, and layouts of one, kept at a time. Files have few; a hostile one may have one for every row.
 _REMEMBERED: Final = 1024
@@ -84,6 +87,21 @@ class Validator:
         self._secret_rules = SecretRules(tuple(schemes), plaintext=not forbid_plaintext)
         self._shapes: dict[tuple[str, ...], RowShape] = {}
         self._said: set[tuple[str, str]] = set()
+        self._specs: SpecBook | None = None
+
+    def learn(self, specs: SpecBook) -> None:
+        """Hold rows to the service's own word from now on, where the book has it."""
+        self._specs = specs
+        self._shapes.clear()
+
+    def place_of(self, row: InventoryRow) -> Place | None:
+        """Say which connection spec a row needs, and in which sandbox; None where it does not say."""
+        shape = self._shape(row.headers or tuple(row.cells))
+        source = self._index.get(row.cells.get(shape.source, "").strip().lower())
+        sandbox = row.cells.get(shape.sandbox, "").strip() or self._defaults.sandbox or ""
+        if source is None or not is_sandbox_name(sandbox):
+            return None
+        return Place(sandbox, source.connection_spec_id)
 
     def validate(self, row: InventoryRow) -> Validated | Invalid:
         """Give the endpoint of a row, or everything that is wrong with it. Never raises for a row."""
@@ -105,12 +123,14 @@ class Validator:
         shown_cells: dict[str, str] = {}
         if description:
             shown_cells["description"] = description
-        layout = self._layout(shape, cells, findings)
+        layout = self._layout(shape, sandbox, cells, findings)
         params: tuple[tuple[str, ParamValue], ...] = ()
         if layout is not None:
             for caution in layout.cautions:
                 findings.warn_once(shape.source, caution.message, fix=f"{caution.fix}, {AGAIN}")
             params = self._params(layout, cells, shown_cells, findings)
+            if layout.terms is not None:
+                layout.terms.judge(params, Columns(layout.column, shape.source, shape.auth), findings)
         for header in shape.carried:
             text = read_lines(header, header, cells, findings)
             if text:
@@ -165,9 +185,13 @@ class Validator:
             )
         return text
 
-    def _layout(self, shape: RowShape, cells: Mapping[str, str], findings: Findings) -> Layout | None:
+    def _layout(
+        self, shape: RowShape, sandbox: str, cells: Mapping[str, str], findings: Findings
+    ) -> Layout | None:
         whole = any(cells.get(header, "").strip() for header in shape.whole)
-        said = (cells.get(shape.source), cells.get(shape.platform_cloud), cells.get(shape.auth), whole)
+        # What the service says may differ from sandbox to sandbox; what our catalogue says does not.
+        place = sandbox if self._specs else ""
+        said = (cells.get(shape.source), cells.get(shape.platform_cloud), cells.get(shape.auth), whole, place)
         layout = shape.layouts.get(said)
         if layout is not None:
             return layout
@@ -188,7 +212,8 @@ class Validator:
             return None
         if len(shape.layouts) >= _REMEMBERED:
             shape.layouts.clear()
-        layout = shape.layouts[said] = Layout.of(choice, shape.headings)
+        terms = self._specs.terms(choice, sandbox) if self._specs else None
+        layout = shape.layouts[said] = Layout.of(choice, shape.headings, terms)
         return layout
 
     def _params(

@@ -97,7 +97,8 @@ def test_parameter_that_only_the_service_requires_is_missing_and_both_are_told()
     needs = ["server", "port", "username", "password", "comment"]
     error = refused(basic_row(), said=basic(needs))
     assert error.message == (
-        f"comment is missing: the service requires it {WHERE}; our catalogue, after Adobe's pages, says optional"
+        f"comment is missing: the service requires it {WHERE}; "
+        "our catalogue, after Adobe's pages, says optional"
     )
     assert (error.column, error.found, error.allowed, error.fix) == ("comment", None, None, CORRECT)
     error = refused(basic_row(), said=basic([*needs[:4], "region"], region=text()))
@@ -126,7 +127,7 @@ def test_value_that_only_the_service_knows_is_taken_and_both_are_told() -> None:
     said = basic(sslMode=text(enum=["Off", "Require"]))
     (warning,) = warned(basic_row(sslMode="Require"), said=said)
     assert warning.message == (
-        f"the service takes sslMode=Require (sandbox dev, read 2026-11-20 10:05 UTC: optional, one of Off, "
+        "the service takes sslMode=Require (sandbox dev, read 2026-11-20 10:05 UTC: optional, one of Off, "
         "Require); our catalogue, after Adobe's pages, says optional, one of Off, Verify-Ca"
     )
     assert warning.fix == f"look whether that is meant: the service's word was taken{AGAIN}"
@@ -202,7 +203,8 @@ def test_text_where_the_service_asks_for_another_type_is_judged_as_what_it_says(
     said = basic(port={"type": "integer", "maximum": 9999}, sslMode={"type": ["boolean", "null"]})
     (warning,) = warned(basic_row(port="5432", sslMode=None), said=basic(port={"type": "integer"}))
     assert warning.message == (
-        f"the service asks for port as integer {WHERE}; our catalogue says that it is sent as a text, and so it is"
+        f"the service asks for port as integer {WHERE}; "
+        "our catalogue says that it is sent as a text, and so it is"
     )
     error = refused(
         basic_row(port="10000", sslMode=None), said=basic(port={"type": "integer", "maximum": 9999})
@@ -291,7 +293,8 @@ def test_rule_that_cannot_be_read_when_a_row_meets_it_is_a_warning() -> None:
 def test_rules_that_cannot_be_read_at_all_are_told_once_a_file() -> None:
     """Their names are the service's, so they are shown escaped."""
     validator = Validator(SOURCES)
-    bad = basic(server=text(pattern="("), **{"\x1b[m": text(pattern="(")})
+    bad = basic(server=text(pattern="("))
+    bad["properties"]["\x1b[m"] = text(pattern="(")
     validator.learn(SpecBook({PLACE: spec(Basic=bad)}))
     first, second = validator.validate(basic_row()), validator.validate(basic_row())
     assert isinstance(first, Validated)

@@ -67,14 +67,16 @@ def decode_ids(text: str | None) -> tuple[ConnectionId, ...]:
 
 
 def storable(text: str | None) -> str | None:
-    """Give text from the service as it can be kept: a lone surrogate becomes its escape.
+    """Give text from the service as it can be kept: a lone surrogate and a NUL become their escapes.
 
-    JSON may carry half a surrogate pair. An outcome must be written whatever a gateway says, and SQLite
-    refuses what is no UTF-8.
+    JSON may carry half a surrogate pair, or a NUL. An outcome must be written whatever a gateway says:
+    SQLite refuses what is no UTF-8, PostgreSQL also a NUL.
     """
-    if text is None or text.isascii():
-        return text
-    return text.encode("utf-8", "backslashreplace").decode()
+    if text is None:
+        return None
+    if "\0" in text:
+        text = text.replace("\0", "\\x00")
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def decode_state(value: str) -> State:

@@ -24,6 +24,9 @@ from bulkconn.engine.survey import Survey, survey_batch
 from bulkconn.flowservice.client import FlowService
 from bulkconn.flowservice.settings import ClientSettings
 from bulkconn.flowservice.token import ServerToServerToken
+from bulkconn.ledger.postgres import Holder
+from bulkconn.ledger.postgres_ledger import PostgresLedger
+from bulkconn.ledger.postgres_url import parse_place
 from bulkconn.ledger.sqlite import SqliteLedger
 from bulkconn.sources import ALL
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from bulkconn.core.record import LedgerRecord
     from bulkconn.core.report import Report
     from bulkconn.core.secret import SecretRef
+    from bulkconn.ledger.stored import StoredLedger
 
 ORG_ID = "EMULATOR@AdobeOrg"
 CLIENT_ID = "emulator-client"
@@ -80,11 +84,15 @@ class NoSecrets:
 
 @dataclass
 class Bench:
-    """An emulator and a ledger file; every `onboard` or `settle` is a process of its own, as it were."""
+    """An emulator and a ledger; every `onboard` or `settle` is a process of its own, as it were.
+
+    The ledger is a file, or in PostgreSQL where `ledger_url` is given.
+    """
 
     folder: Path
     settings: EmulatorSettings = field(default_factory=EmulatorSettings)
     timeout_s: float = 5.0
+    ledger_url: str | None = None
     unrecorded: list[tuple[str, str]] = field(default_factory=list)
     secrets: SecretResolver = field(default_factory=NoSecrets)
 
@@ -131,12 +139,24 @@ class Bench:
         """Open ledger and session for one engine."""
         return EngineInUse(self, settings)
 
-    async def _ledger(self, stack: AsyncExitStack) -> SqliteLedger:
+    async def _ledger(self, stack: AsyncExitStack) -> StoredLedger:
         clock = SystemClock()
         target = Target(self.emulator.base_url, ORG_ID)
-        ledger = await SqliteLedger.open(
-            self.path, target, now=clock.now(), new_ledger_id=LedgerId(uuid4().hex[:8]), clock=clock
-        )
+        new_ledger_id = LedgerId(uuid4().hex[:8])
+        ledger: StoredLedger
+        if self.ledger_url is None:
+            ledger = await SqliteLedger.open(
+                self.path, target, now=clock.now(), new_ledger_id=new_ledger_id, clock=clock
+            )
+        else:
+            ledger = await PostgresLedger.open(
+                parse_place(self.ledger_url),
+                target,
+                Holder("the bench", self.timeout_s),
+                now=clock.now(),
+                new_ledger_id=new_ledger_id,
+                clock=clock,
+            )
         stack.push_async_callback(ledger.close)
         return ledger
 

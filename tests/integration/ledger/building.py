@@ -20,6 +20,9 @@ from bulkconn.core.record import (
     Target,
 )
 from bulkconn.core.source import PlatformCloud
+from bulkconn.ledger.postgres import Holder
+from bulkconn.ledger.postgres_ledger import PostgresLedger
+from bulkconn.ledger.postgres_url import parse_place
 from bulkconn.ledger.sqlite import SqliteLedger
 
 if TYPE_CHECKING:
@@ -128,6 +131,21 @@ async def open_ledger(path: Path, clock: HandClock | None = None, *, target: Tar
     """Open a ledger file, or make it for the target of these tests."""
     clock = clock or HandClock()
     return await SqliteLedger.open(path, target, now=clock.now(), new_ledger_id=LedgerId("L1"), clock=clock)
+
+
+async def open_postgres_ledger(
+    url: str, clock: HandClock | None = None, *, holder: Holder | None = None, target: Target = TARGET
+) -> PostgresLedger:
+    """Open a ledger in PostgreSQL, or make it for the target of these tests."""
+    clock = clock or HandClock()
+    return await PostgresLedger.open(
+        parse_place(url),
+        target,
+        holder or Holder("the tests", request_timeout_s=60.0),
+        now=clock.now(),
+        new_ledger_id=LedgerId("L1"),
+        clock=clock,
+    )
 
 
 async def fill(ledger: Ledger, *rows: Endpoint) -> None:

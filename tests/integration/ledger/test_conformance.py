@@ -24,6 +24,7 @@ from bulkconn.core.record import (
 )
 from bulkconn.core.source import PlatformCloud
 from tests.fakes.memory_ledger import MemoryLedger
+from tests.fakes.postgres import fresh_schema
 from tests.integration.ledger.building import (
     RUN,
     SPEC,
@@ -38,6 +39,7 @@ from tests.integration.ledger.building import (
     intent,
     move,
     open_ledger,
+    open_postgres_ledger,
     seen,
 )
 
@@ -59,7 +61,7 @@ if TYPE_CHECKING:
             ...
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "memory", "postgres"])
 def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> OpenLedger:
     """Give the way to open a fresh ledger of each kind."""
 
@@ -75,7 +77,16 @@ def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> OpenLedger:
     async def memory(clock: HandClock | None = None) -> AsyncIterator[Ledger]:
         yield MemoryLedger(clock or HandClock(), target=TARGET)
 
-    return {"sqlite": sqlite, "memory": memory}[request.param]
+    @asynccontextmanager
+    async def postgres(clock: HandClock | None = None) -> AsyncIterator[Ledger]:
+        with fresh_schema() as url:
+            ledger = await open_postgres_ledger(url, clock)
+            try:
+                yield ledger
+            finally:
+                await ledger.close()
+
+    return {"sqlite": sqlite, "memory": memory, "postgres": postgres}[request.param]
 
 
 async def read(ledger: Ledger, row: Endpoint) -> LedgerRecord:

@@ -1,9 +1,10 @@
-"""Any sequence of changes leaves the SQLite ledger and the model in memory with the same answers."""
+"""Any sequence of changes leaves a ledger and the model in memory with the same answers."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,28 +18,33 @@ from bulkconn.core.lifecycle import State
 from bulkconn.core.names import ConnectionId, LedgerId, RunId
 from bulkconn.core.record import AttemptEnd, DoubtSince, Intent, Move, Note, Provenance, RowSeen, SentAs
 from bulkconn.ledger.opening import open_store
+from bulkconn.ledger.postgres import Holder, open_postgres
+from bulkconn.ledger.postgres_url import parse_place
 from bulkconn.ledger.sqlite import SqliteLedger
+from bulkconn.ledger.stored import StoredLedger
 from tests.fakes.memory_ledger import MemoryLedger
+from tests.fakes.postgres import fresh_schema
 from tests.integration.ledger.building import SPEC, START, TARGET, HandClock, endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from bulkconn.core.record import Change
-    from bulkconn.ledger.store import SqliteStore
+    from bulkconn.ledger.sql_store import SqlStore
 
 T = TypeVar("T")
 
 NAMES = ("a", "b", "c")
 IDS = st.sampled_from([ConnectionId(one) for one in ("i1", "i2", "i3", "i\u00e9")])
-TEXTS = st.none() | st.text(max_size=6)
+#: Without NUL: the ledger keeps its escape instead.
+TEXTS = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
 MAYBE_IDS = st.none() | st.lists(IDS, unique=True, max_size=3).map(tuple)
 
 
 class InlineWriter:
     """Runs a store's work where it is asked for: no thread, as a simulation does it."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: SqlStore) -> None:
         self.store = store
 
     async def commit(self, changes: Sequence[Change]) -> None:
@@ -47,7 +53,7 @@ class InlineWriter:
         if verdict is not None:
             raise verdict
 
-    async def call(self, work: Callable[[SqliteStore], T]) -> T:
+    async def call(self, work: Callable[[SqlStore], T]) -> T:
         """Run it."""
         return work(self.store)
 
@@ -116,7 +122,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = self.open()
         self.begin_run()
 
-    def open(self) -> SqliteLedger:
+    def open(self) -> StoredLedger:
         """Open the file, or make it."""
         path, ledger_id = self.folder / "m.ledger.db", LedgerId("L")
         store = open_store(path, TARGET, now=START, new_ledger_id=ledger_id)
@@ -200,6 +206,30 @@ class LedgerMachine(RuleBasedStateMachine):
         assert sorted(facts, key=repr) == sorted(expected, key=repr)
 
 
+class PostgresMachine(LedgerMachine):
+    """The same over a ledger in PostgreSQL."""
+
+    def open(self) -> StoredLedger:
+        """Open the schema, or make it."""
+        if not hasattr(self, "schemas"):
+            self.schemas = ExitStack()
+            self.url = self.schemas.enter_context(fresh_schema())
+        store = open_postgres(
+            parse_place(self.url),
+            TARGET,
+            Holder("the model", request_timeout_s=60.0),
+            now=START,
+            new_ledger_id=LedgerId("L"),
+            elapsed_s=self.clock.elapsed_s,
+        )
+        return StoredLedger(store.info, InlineWriter(store), self.clock)
+
+    def teardown(self) -> None:
+        """Drop the schema."""
+        super().teardown()
+        self.schemas.close()
+
+
 LedgerMachine.TestCase.settings = settings(
     max_examples=20,
     stateful_step_count=25,
@@ -207,4 +237,6 @@ LedgerMachine.TestCase.settings = settings(
     # Without `explain`: before Python 3.12 it traces every line, ten times slower.
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
+PostgresMachine.TestCase.settings = settings(LedgerMachine.TestCase.settings, max_examples=5)
 test_any_changes_leave_ledger_and_model_equal = LedgerMachine.TestCase
+test_any_changes_leave_postgres_and_model_equal = PostgresMachine.TestCase

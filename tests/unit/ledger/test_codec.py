@@ -58,6 +58,7 @@ def test_ids_tell_none_from_empty() -> None:
         pytest.param("plain", "plain", id="ascii"),
         pytest.param("caf\u00e9 \U0001f600", "caf\u00e9 \U0001f600", id="unicode"),
         pytest.param("a\udc80b", "a\\udc80b", id="a lone surrogate"),
+        pytest.param("a\0b", "a\\x00b", id="a NUL"),
     ],
 )
 def test_text_is_kept_as_it_is_unless_it_is_no_unicode(text: str | None, kept: str | None) -> None:

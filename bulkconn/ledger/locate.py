@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.errors import UsageError
 from bulkconn.core.location import parse_location
+from bulkconn.ledger.postgres_url import PostgresPlace, mask_url, parse_place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: What a ledger's name ends with unless the user names it.
 SUFFIX: Final = ".ledger.db"
-_PASSWORD_PARAMETER: Final = re.compile(r"([?&][^=&]*pass[^=&]*=)[^&]*", re.IGNORECASE)
 _GIVE_IT: Final = "name the ledger with --ledger PATH (or BULKCONN_LEDGER)"
 
 
-def locate_ledger(given: str | None, inventories: Sequence[str], folder: Path) -> Path:
-    """Give the path of the ledger that a command means.
+#: Where a ledger is: a file, or a schema of a PostgreSQL database.
+Place = Path | PostgresPlace
+
+
+def locate_ledger(given: str | None, inventories: Sequence[str], folder: Path) -> Place:
+    """Say where the ledger is that a command means.
 
     `given` is `--ledger`. Else it is named after the first inventory and lies in `folder`, the current
     one; a command without inventories means the only ledger there.
 
     Raises:
-        UsageError: it cannot be told which one is meant, or it is of a kind that this version lacks.
+        UsageError: it cannot be told which one is meant, or no ledger can be there.
     """
     if given is not None:
         return _parse_given(given, folder)
@@ -39,32 +42,15 @@ def locate_ledger(given: str | None, inventories: Sequence[str], folder: Path) -
     return folder / f"{location.stem}{SUFFIX}"
 
 
-def mask_url(ledger: str) -> str:
-    """Give the ledger's path or URL as it may be shown: a password is masked.
-
-    It may stand before the host or among the parameters behind `?`. Of a URL that breaks the rules (a
-    slash or an `@` inside the password) rather too much is hidden than a letter too little.
-    """
-    scheme, separator, rest = ledger.partition("://")
-    if not separator:
-        return ledger
-    credentials, at, host = rest.rpartition("@")
-    user, colon, _password = credentials.partition(":")
-    shown = _PASSWORD_PARAMETER.sub(r"\1***", host)
-    return f"{scheme}://{user}{':***' if colon else ''}{at}{shown}"
-
-
-def _parse_given(given: str, folder: Path) -> Path:
+def _parse_given(given: str, folder: Path) -> Place:
     scheme, separator, _rest = given.partition("://")
     if not separator:
         return folder / Path(given).expanduser()
     if scheme in {"postgresql", "postgres"}:
-        raise UsageError(
-            f"a ledger in PostgreSQL ({mask_url(given)}) is not in this version",
-            fix="give --ledger the path of a file on a local disk",
-        )
+        return parse_place(given)
     raise UsageError(
-        f"no ledger can live at {mask_url(given)}", fix="give --ledger the path of a file on a local disk"
+        f"no ledger can live at {mask_url(given)}",
+        fix="give --ledger the path of a file on a local disk, or postgresql://user@host/database",
     )
 
 

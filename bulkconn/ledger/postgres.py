@@ -394,6 +394,19 @@ def open_postgres_read_only(place: PostgresPlace) -> PostgresStore:
     return store
 
 
+def is_there(place: PostgresPlace) -> bool:
+    """Tell whether a ledger was ever made in that schema.
+
+    Raises:
+        LedgerError: the database cannot be reached.
+    """
+    store = PostgresStore(place, elapsed_s=time.monotonic)
+    try:
+        return store.read(read_version) > 0
+    finally:
+        store.close()
+
+
 def explain(error: psycopg.Error, name: str) -> LedgerError:
     """Translate an error of PostgreSQL for the ledger called `name`; no secret is in it."""
     what = (error.diag.message_primary or str(error).partition("\n")[0]).strip()

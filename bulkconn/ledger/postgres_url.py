@@ -8,9 +8,10 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from bulkconn.core.errors import UsageError
-from bulkconn.ledger.locate import mask_url
 
-DEFAULT_SCHEMA: Final = "bulkconn"
+DEFAULT_PASSWORD_PARAMETER: Final = re.compile(r"([?&][^=&]*pass[^=&]*=)[^&]*", re.IGNORECASE)
+_SCHEMA: Final = "bulkconn"
+_PASSWORD_PARAMETER: Final = re.compile(r"([?&][^=&]*pass[^=&]*=)[^&]*", re.IGNORECASE)
 _SCHEMA: Final = re.compile(r"[a-z_][a-z0-9_]{0,50}")
 
 
@@ -45,3 +46,18 @@ def parse_place(given: str) -> PostgresPlace:
     rest = [(name, value) for name, value in named if name != "schema"]
     url = urlunsplit(parts._replace(query=urlencode(rest)))
     return PostgresPlace(url, schema, mask_url(given))
+
+
+def mask_url(ledger: str) -> str:
+    """Give the ledger's path or URL as it may be shown: a password is masked.
+
+    It may stand before the host or among the parameters behind `?`. Of a URL that breaks the rules (a
+    slash or an `@` inside the password) rather too much is hidden than a letter too little.
+    """
+    scheme, separator, rest = ledger.partition("://")
+    if not separator:
+        return ledger
+    credentials, at, host = rest.rpartition("@")
+    user, colon, _password = credentials.partition(":")
+    shown = _PASSWORD_PARAMETER.sub(r"\1***", host)
+    return f"{scheme}://{user}{':***' if colon else ''}{at}{shown}"

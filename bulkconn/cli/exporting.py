@@ -11,18 +11,18 @@ import click
 
 from bulkconn.cli.given import Given
 from bulkconn.cli.pipes import reader_may_leave
-from bulkconn.cli.wiring import ledger_path
+from bulkconn.cli.wiring import ledger_place
 from bulkconn.core.errors import ExitCode
 from bulkconn.core.lifecycle import State
 from bulkconn.ledger.export import iter_export, read_columns
-from bulkconn.ledger.opening import open_read_only
+from bulkconn.ledger.places import open_read_only
 from bulkconn.report.export import ExportFormat, format_of, replacing, write_rows
 from bulkconn.sources import find_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from bulkconn.ledger.store import SqliteStore
+    from bulkconn.ledger.sql_store import SqlStore
 
 
 def export(params: Mapping[str, Any]) -> int:
@@ -34,7 +34,7 @@ def export(params: Mapping[str, Any]) -> int:
     if State.IN_DOUBT in states:
         # A row on its way that nobody waits for is in doubt too; `status` counts it so.
         states.append(State.SENDING)
-    with closing(open_read_only(ledger_path(given))) as store, store.snapshot():
+    with closing(open_read_only(ledger_place(given))) as store, store.snapshot():
         columns = _columns(store, states, format_)
         rows = (row.as_mapping() for row in iter_export(store, states))
         if out is None:
@@ -48,7 +48,7 @@ def export(params: Mapping[str, Any]) -> int:
     return int(ExitCode.OK)
 
 
-def _columns(store: SqliteStore, states: list[State], format_: ExportFormat) -> tuple[str, ...]:
+def _columns(store: SqlStore, states: list[State], format_: ExportFormat) -> tuple[str, ...]:
     """Give the header of a CSV: all columns of any row, then the secret ones that somebody must fill in."""
     if format_ is not ExportFormat.CSV:
         return ()

@@ -17,10 +17,11 @@ from bulkconn.cli.names import NamesFound, look_at_names
 from bulkconn.cli.pipes import reader_may_leave
 from bulkconn.cli.reporting import emit_refusal, note_warnings
 from bulkconn.cli.signals import listening
-from bulkconn.cli.wiring import ledger_path, make_world, run_async, shown_path, target_of
+from bulkconn.cli.wiring import has_ledger, ledger_place, make_world, run_async, shown_place, target_of
 from bulkconn.core.errors import ExitCode, UsageError
 from bulkconn.core.report import Report, ThisRun
-from bulkconn.ledger.opening import check_target, open_read_only
+from bulkconn.ledger.opening import check_target
+from bulkconn.ledger.places import open_read_only
 from bulkconn.report.planning import render_plan
 
 if TYPE_CHECKING:
@@ -65,13 +66,13 @@ async def foresee(
         BulkconnError: a run could not even begin.
     """
     began_s = world.clock.elapsed_s()
-    path = ledger_path(given, paths)
-    shown = shown_path(path)
+    place = ledger_place(given, paths)
+    shown = shown_place(place)
     with ExitStack() as stack:
         view = LedgerView()
-        if path.exists():
-            store = stack.enter_context(closing(open_read_only(path)))
-            _check_target(given, store.info.target, path.name)
+        if has_ledger(place):
+            store = stack.enter_context(closing(open_read_only(place)))
+            _check_target(given, store.info.target, shown)
             view = LedgerView(store)
         await take_stock(checked, view.as_ledger(), retry_failed=given.is_on("retry_failed"))
         skip_invalid = given.is_on("skip_invalid")

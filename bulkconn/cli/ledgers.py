@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bulkconn.core.names import ConnectionId, EndpointKey
     from bulkconn.core.protocols import Ledger
     from bulkconn.core.record import LedgerRecord, NameConflict, RowStanding
-    from bulkconn.ledger.store import SqliteStore
+    from bulkconn.ledger.sql_store import SqlStore
 
 
 class LedgerView:
@@ -21,7 +21,7 @@ class LedgerView:
     Without a store it is the ledger that is not there yet. Answers come at once: nothing is awaited.
     """
 
-    def __init__(self, store: SqliteStore | None = None) -> None:
+    def __init__(self, store: SqlStore | None = None) -> None:
         self._store = store
 
     def as_ledger(self) -> Ledger:

@@ -16,13 +16,14 @@ from bulkconn.cli.progress import showing
 from bulkconn.cli.reporting import as_interrupted, emit_run, note_warnings
 from bulkconn.cli.signals import listening
 from bulkconn.cli.wiring import (
-    ledger_path,
+    has_ledger,
+    hold_ledger,
+    ledger_place,
     make_world,
     new_run_id,
-    open_ledger,
     open_service,
     run_async,
-    shown_path,
+    shown_place,
     target_of,
 )
 from bulkconn.core.errors import UsageError
@@ -30,14 +31,14 @@ from bulkconn.engine.run import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from bulkconn.cli.checking import Checked
     from bulkconn.cli.signals import Interrupts
     from bulkconn.core.report import Report
     from bulkconn.engine.context import World
     from bulkconn.engine.run import Service
-    from bulkconn.ledger.sqlite import SqliteLedger
+    from bulkconn.ledger.locate import Place
+    from bulkconn.ledger.stored import StoredLedger
 
 
 def run(params: Mapping[str, Any]) -> int:
@@ -63,26 +64,26 @@ async def onboard(given: Given, paths: Sequence[str], world: World, interrupts: 
     """
     credentials = given.credentials()
     target = target_of(given, credentials.org_id)
-    path = ledger_path(given, paths)
-    is_new = not path.exists()
+    place = ledger_place(given, paths)
+    is_new = not has_ledger(place)
     began_s = world.clock.elapsed_s()
     with opened(given, paths, sys.stdin.buffer) as checked:
         async with open_service(given, credentials, world.clock) as service:
             # An existing ledger is held from the start. A new one is made only when there is work for it.
-            ledger = None if is_new else await open_ledger(path, target, world.clock)
+            ledger = None if is_new else await hold_ledger(place, target, given, world.clock)
             try:
                 await take_stock(
                     checked, ledger or LedgerView().as_ledger(), retry_failed=given.is_on("retry_failed")
                 )
                 duration_s = world.clock.elapsed_s() - began_s
                 if not checked.may_go_on(skip_invalid=given.is_on("skip_invalid")):
-                    shown = None if is_new else shown_path(path)
+                    shown = None if is_new else shown_place(place)
                     return checked.refusal(
                         ledger=shown, skip_invalid=given.is_on("skip_invalid"), duration_s=duration_s
                     )
                 if is_new:
-                    _confirm_create(given, path)
-                    ledger = await open_ledger(path, target, world.clock)
+                    _confirm_create(given, place)
+                    ledger = await hold_ledger(place, target, given, world.clock)
                 assert ledger is not None  # noqa: S101 - opened above, one way or the other
                 report = await _work(given, checked, (ledger, service), world, interrupts)
             finally:
@@ -90,7 +91,7 @@ async def onboard(given: Given, paths: Sequence[str], world: World, interrupts: 
                     await ledger.close()
     return dataclasses.replace(
         report,
-        ledger=shown_path(path),
+        ledger=shown_place(place),
         diagnostics=checked.diagnostics,
         duration_s=world.clock.elapsed_s() - began_s,
     )
@@ -99,7 +100,7 @@ async def onboard(given: Given, paths: Sequence[str], world: World, interrupts: 
 async def _work(
     given: Given,
     checked: Checked,
-    held: tuple[SqliteLedger, Service],
+    held: tuple[StoredLedger, Service],
     world: World,
     interrupts: Interrupts,
 ) -> Report:
@@ -124,7 +125,7 @@ async def _work(
     return report
 
 
-def _confirm_create(given: Given, path: Path) -> None:
+def _confirm_create(given: Given, place: Place) -> None:
     """Ask before `--on-existing create` on a new ledger: it makes doubles of what others created.
 
     Raises:
@@ -132,7 +133,7 @@ def _confirm_create(given: Given, path: Path) -> None:
     """
     if given.text("on_existing") != "create" or given.is_on("yes"):
         return
-    question = f"the ledger {path.name} is new, so --on-existing create may make doubles of what exists"
+    question = f"the ledger {shown_place(place)} is new, so --on-existing create may double what exists"
     fix = "add --yes if that is what you want; --on-existing hold shows what exists and sends nothing for it"
     if not sys.stdin.isatty() or given.wants_json:
         raise UsageError(question, fix=fix)

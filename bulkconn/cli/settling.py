@@ -12,13 +12,14 @@ from bulkconn.cli.reporting import as_interrupted, emit_run
 from bulkconn.cli.secretstores import references_of
 from bulkconn.cli.signals import listening
 from bulkconn.cli.wiring import (
-    ledger_path,
+    has_ledger,
+    hold_ledger,
+    ledger_place,
     make_world,
     new_run_id,
-    open_ledger,
     open_service,
     run_async,
-    shown_path,
+    shown_place,
     target_of,
 )
 from bulkconn.core.errors import ExitCode, UsageError
@@ -53,15 +54,15 @@ async def look(given: Given, world: World, interrupts: Interrupts) -> Report:
     Raises:
         BulkconnError: there is no such ledger, or it cannot be used.
     """
-    path = ledger_path(given)
-    if not path.exists():
-        raise UsageError(f"no ledger at {path}", fix="give --ledger the path that `bulkconn run` printed")
+    place = ledger_place(given)
+    if not has_ledger(place):
+        raise UsageError(f"no ledger at {place}", fix="give --ledger the path that `bulkconn run` printed")
     credentials = given.credentials()
     target = target_of(given, credentials.org_id)
     run_id = new_run_id(world.clock.now())
     world = dataclasses.replace(world, log=world.log.bind(run_id=run_id))
     async with open_service(given, credentials, world.clock) as service:
-        ledger = await open_ledger(path, target, world.clock)
+        ledger = await hold_ledger(place, target, given, world.clock)
         try:
             engine = Engine(
                 run_id,
@@ -78,7 +79,7 @@ async def look(given: Given, world: World, interrupts: Interrupts) -> Report:
         finally:
             await ledger.close()
     report = as_interrupted(report, interrupts.exit_code)
-    return dataclasses.replace(report, ledger=shown_path(path), exit_code=_exit_code(report))
+    return dataclasses.replace(report, ledger=shown_place(place), exit_code=_exit_code(report))
 
 
 def _exit_code(report: Report) -> ExitCode:

@@ -10,10 +10,10 @@ import click
 
 from bulkconn.cli.failure import print_json
 from bulkconn.cli.given import Given
-from bulkconn.cli.wiring import about_ledger, ledger_path, shown_path
+from bulkconn.cli.wiring import about_ledger, ledger_place, shown_place
 from bulkconn.core.errors import ExitCode
 from bulkconn.core.report import Report, Tally, ThisRun
-from bulkconn.ledger.opening import open_read_only
+from bulkconn.ledger.places import open_read_only
 from bulkconn.ledger.queries import read_summary
 from bulkconn.report.summary import render_status
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 def status(params: Mapping[str, Any]) -> int:
     """Do what `bulkconn status` was asked for, and give the exit code."""
     given = Given.of(params)
-    path = ledger_path(given)
-    with about_ledger(path), closing(open_read_only(path)) as store:
+    place = ledger_place(given)
+    with about_ledger(place), closing(open_read_only(place)) as store:
         summary = store.read(read_summary)
     report = Report(
         run_id=summary.last_run_id,
-        ledger=shown_path(path),
+        ledger=shown_place(place),
         counts=Tally({state.value: rows for state, rows in summary.counts.items()}).counts,
         this_run=ThisRun(),
         duration_s=0.0,

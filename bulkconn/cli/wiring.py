@@ -20,7 +20,7 @@ from bulkconn.engine.context import World
 from bulkconn.engine.run import Service
 from bulkconn.flowservice import ClientSettings, FlowService, ServerToServerToken, StaticToken, check_url
 from bulkconn.ledger.locate import locate_ledger
-from bulkconn.ledger.sqlite import SqliteLedger
+from bulkconn.ledger.places import is_there, open_ledger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from bulkconn.cli.given import Credentials, Given
     from bulkconn.core.names import EndpointKey
     from bulkconn.core.protocols import Clock, TokenSource
+    from bulkconn.ledger.locate import Place
+    from bulkconn.ledger.stored import StoredLedger
 
 
 def new_run_id(now: datetime) -> RunId:
@@ -37,15 +39,20 @@ def new_run_id(now: datetime) -> RunId:
     return RunId(f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}")
 
 
-def ledger_path(given: Given, paths: Sequence[str] = ()) -> Path:
-    """Give the path of the ledger that is meant."""
+def ledger_place(given: Given, paths: Sequence[str] = ()) -> Place:
+    """Say where the ledger is that is meant."""
     return locate_ledger(given.text("ledger"), paths, Path.cwd())
 
 
-def shown_path(path: Path) -> str:
-    """Give a ledger's path as people type it: relative where it is below the current directory."""
+def shown_place(place: Place) -> str:
+    """Give a ledger's place as people type it: a path below the current directory is relative.
+
+    The password of a URL is masked.
+    """
     folder = Path.cwd()
-    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+    if isinstance(place, Path) and place.is_relative_to(folder):
+        return str(place.relative_to(folder))
+    return str(place)
 
 
 def target_of(given: Given, org_id: str) -> Target:
@@ -58,22 +65,36 @@ def target_of(given: Given, org_id: str) -> Target:
     return Target(base_url, org_id)
 
 
-async def open_ledger(path: Path, target: Target, clock: Clock) -> SqliteLedger:
+def has_ledger(place: Place) -> bool:
+    """Tell whether a ledger was ever made there.
+
+    Raises:
+        LedgerError: the database that may hold it cannot be reached.
+    """
+    with about_ledger(place):
+        return is_there(place)
+
+
+async def hold_ledger(place: Place, target: Target, given: Given, clock: Clock) -> StoredLedger:
     """Open a ledger for a run, or make it."""
-    now = datetime.now(UTC)
-    with about_ledger(path):
-        return await SqliteLedger.open(
-            path, target, now=now, new_ledger_id=LedgerId(str(uuid.uuid4())), clock=clock
+    with about_ledger(place):
+        return await open_ledger(
+            place,
+            target,
+            now=datetime.now(UTC),
+            new_ledger_id=LedgerId(str(uuid.uuid4())),
+            clock=clock,
+            request_timeout_s=given.number("timeout"),
         )
 
 
 @contextmanager
-def about_ledger(path: Path) -> Iterator[None]:
+def about_ledger(place: Place) -> Iterator[None]:
     """Let trouble inside the block name this ledger."""
     try:
         yield
     except BulkconnError as error:
-        error.ledger = error.ledger or shown_path(path)
+        error.ledger = error.ledger or shown_place(place)
         raise
 
 

@@ -51,7 +51,7 @@ def is_there(place: Place) -> bool:
     return place.exists()
 
 
-async def open_ledger(  # noqa: PLR0913 - all of them by name, each a different thing
+async def open_ledger(
     place: Place,
     target: Target,
     *,
@@ -75,9 +75,7 @@ async def open_ledger(  # noqa: PLR0913 - all of them by name, each a different 
     from bulkconn.ledger.postgres_ledger import PostgresLedger  # noqa: PLC0415 - needs the driver
 
     holder = postgres.Holder(f"{socket.gethostname()}, process {os.getpid()}", request_timeout_s)
-    return await PostgresLedger.open(
-        place, target, holder, now=now, new_ledger_id=new_ledger_id, clock=clock
-    )
+    return await PostgresLedger.open(place, target, holder, now=now, new_ledger_id=new_ledger_id, clock=clock)
 
 
 def _postgres() -> ModuleType:

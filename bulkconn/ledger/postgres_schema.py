@@ -24,6 +24,7 @@ _TYPES: Final = (
     (re.compile(r"\bREAL\b"), "DOUBLE PRECISION"),
     (re.compile(r"\bBLOB\b"), "BYTEA"),
     (re.compile(r"\bTEXT\b"), 'TEXT COLLATE "C"'),
+    (re.compile(r"\bWITHOUT ROWID\b"), ""),
 )
 
 #: What PostgreSQL has besides, by the format that brought it; the first makes the tables.

@@ -9,10 +9,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from bulkconn.core.errors import UsageError
 
-DEFAULT_PASSWORD_PARAMETER: Final = re.compile(r"([?&][^=&]*pass[^=&]*=)[^&]*", re.IGNORECASE)
-_SCHEMA: Final = "bulkconn"
-_PASSWORD_PARAMETER: Final = re.compile(r"([?&][^=&]*pass[^=&]*=)[^&]*", re.IGNORECASE)
+DEFAULT_SCHEMA: Final = "bulkconn"
 _SCHEMA: Final = re.compile(r"[a-z_][a-z0-9_]{0,50}")
+_PASSWORD_PARAMETER: Final = re.compile(r"([?&][^=&]*pass[^=&]*=)[^&]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

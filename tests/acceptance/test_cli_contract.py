@@ -94,7 +94,7 @@ def test_run_without_credentials_ends_with_2_and_names_them(console: Console) ->
         ("run", "eu.csv", "--nonsense"),
         ("run", "-"),
         ("run", "eu.csv", "--base-url", "http://example.com"),
-        ("run", "eu.csv", "--ledger", "postgresql://u:hidden@h/d"),
+        ("run", "eu.csv", "--ledger", "postgresql://u:hidden@h/d?schema=A-B"),
         ("run", "eu.csv", "--on-existing", "create"),
         ("settle",),
         ("status",),

@@ -11,7 +11,7 @@ import structlog
 
 from bulkconn.cli.commands import run
 from bulkconn.cli.given import Credentials, Given
-from bulkconn.cli.wiring import make_world, new_run_id, open_service, shown_path, target_of
+from bulkconn.cli.wiring import make_world, new_run_id, open_service, shown_place, target_of
 from bulkconn.core.errors import UsageError
 from bulkconn.core.names import EndpointKey
 from bulkconn.core.secret import SecretStr
@@ -33,13 +33,13 @@ def test_run_id_of_a_moment_begins_with_it_and_is_drawn_anew() -> None:
     assert first != second
 
 
-def test_shown_path_below_the_current_folder_is_relative(
+def test_shown_place_below_the_current_folder_is_relative(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Paths are shown as people type them."""
     monkeypatch.chdir(tmp_path)
-    assert shown_path(tmp_path / "a.ledger.db") == "a.ledger.db"
-    assert shown_path(tmp_path.parent / "a.ledger.db") == str(tmp_path.parent / "a.ledger.db")
+    assert shown_place(tmp_path / "a.ledger.db") == "a.ledger.db"
+    assert shown_place(tmp_path.parent / "a.ledger.db") == str(tmp_path.parent / "a.ledger.db")
 
 
 def test_last_resort_for_an_id_names_key_and_id_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:

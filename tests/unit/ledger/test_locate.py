@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bulkconn.core.errors import UsageError
-from bulkconn.ledger.locate import locate_ledger, mask_url
+from bulkconn.ledger.locate import locate_ledger
+from bulkconn.ledger.postgres_url import PostgresPlace, mask_url
 
 HERE = Path("folder")
 
@@ -39,20 +40,44 @@ def test_ledger_is_the_one_given_or_named_after_the_first_inventory(
         pytest.param(
             None, ["https://h?sig=hush"], r"https://h\?\*\*\* gives the ledger no name", id="URL of no file"
         ),
-        pytest.param(
-            "postgresql://me:hush@db/l", [], r"me:\*\*\*@db/l\) is not in this version", id="postgresql"
-        ),
         pytest.param("s3://bucket/l", [], "no ledger can live at s3://bucket/l", id="other scheme"),
     ],
 )
 def test_ledger_that_cannot_be_meant_is_a_usage_error(
     given: str | None, inventories: list[str], message: str
 ) -> None:
-    """The message says why, and shows no password."""
+    """The message says why and what to do."""
     with pytest.raises(UsageError, match=message) as refused:
         locate_ledger(given, inventories, HERE)
     assert "--ledger" in refused.value.fix
     assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "schema", "url"),
+    [
+        pytest.param("postgresql://me@db/l", "bulkconn", "postgresql://me@db/l", id="default schema"),
+        pytest.param("postgres://db/l?schema=team_a", "team_a", "postgres://db/l", id="schema"),
+        pytest.param(
+            "postgresql://db/l?sslmode=require&schema=b&connect_timeout=3",
+            "b",
+            "postgresql://db/l?sslmode=require&connect_timeout=3",
+            id="among other parameters",
+        ),
+    ],
+)
+def test_ledger_in_postgresql_is_a_schema_of_a_database(given: str, schema: str, url: str) -> None:
+    """The schema is ours to read, the rest of the URL is the driver's."""
+    place = locate_ledger(given, [], HERE)
+    assert isinstance(place, PostgresPlace)
+    assert (place.schema, place.url, str(place)) == (schema, url, given)
+
+
+def test_ledger_in_postgresql_shows_no_password() -> None:
+    """Neither its text nor its repr holds what was given for the driver alone."""
+    place = locate_ledger("postgresql://me:hush@db/l?schema=a", [], HERE)
+    assert "hush" not in f"{place} {place!r}"
+    assert str(place) == "postgresql://me:***@db/l?schema=a"
 
 
 def test_only_ledger_of_the_folder_is_meant_without_an_inventory(tmp_path: Path) -> None:

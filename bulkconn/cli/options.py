@@ -109,8 +109,8 @@ inventories: Final = click.argument("inventory", nargs=-1, required=True, metava
 ledger: Final = _option(
     "--ledger",
     "BULKCONN_LEDGER",
-    "The ledger: a path, or postgresql://user@host/database?schema=name. Left out: <first inventory's stem>.ledger.db in the current directory; for a command "
-    "without inventory the only *.ledger.db there.",
+    "The ledger: a path, or postgresql://user@host/database?schema=name. Left out: <first inventory's "
+    "stem>.ledger.db in the current directory; for a command without inventory the only *.ledger.db there.",
     metavar="PATH or URL",
 )
 output: Final = _option(

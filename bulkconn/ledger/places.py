@@ -71,19 +71,20 @@ async def open_ledger(
     """
     if not isinstance(place, PostgresPlace):
         return await SqliteLedger.open(place, target, now=now, new_ledger_id=new_ledger_id, clock=clock)
-    postgres = _postgres()
-    from bulkconn.ledger.postgres_ledger import PostgresLedger  # noqa: PLC0415 - needs the driver
+    _postgres()
+    from bulkconn.ledger.postgres import Holder  # noqa: PLC0415 - needs the driver
+    from bulkconn.ledger.postgres_ledger import PostgresLedger  # noqa: PLC0415 - likewise
 
-    holder = postgres.Holder(f"{socket.gethostname()}, process {os.getpid()}", request_timeout_s)
+    holder = Holder(f"{socket.gethostname()}, process {os.getpid()}", request_timeout_s)
     return await PostgresLedger.open(place, target, holder, now=now, new_ledger_id=new_ledger_id, clock=clock)
 
 
 def _postgres() -> ModuleType:
     try:
-        from bulkconn.ledger import postgres  # noqa: PLC0415 - an extra that may be missing
+        from bulkconn.ledger import postgres_opening  # noqa: PLC0415 - an extra that may be missing
     except ImportError as error:
         raise UsageError(
             "a ledger in PostgreSQL needs the package psycopg, which is not installed",
             fix="pip install 'bulkconn[fleet]', then run the same command again",
         ) from error
-    return postgres
+    return postgres_opening

@@ -11,24 +11,22 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
-from psycopg import sql as composed
-from psycopg.conninfo import conninfo_to_dict
 
 from bulkconn import __version__
-from bulkconn.core.errors import AnsweredLate, IllegalMove, LeaseLost, LedgerError, UsageError
+from bulkconn.core.errors import AnsweredLate, LeaseLost, LedgerError, UsageError
 from bulkconn.core.record import Intent, Move
 from bulkconn.ledger import queries
-from bulkconn.ledger.codec import decode_ids, encode_time, storable
+from bulkconn.ledger.codec import encode_time
 from bulkconn.ledger.faults import damaged
+from bulkconn.ledger.late_answers import append_late, read_late_answer
 from bulkconn.ledger.leases import LEASE_S, WHOLE, Lease, Scope, fence, give_back, take_lease
-from bulkconn.ledger.opening import check_target
+from bulkconn.ledger.postgres_connection import PostgresDatabase, connect, explain, in_psycopg, passes
 from bulkconn.ledger.postgres_schema import migrate, read_version
 from bulkconn.ledger.queries import EVERY_ROW
-from bulkconn.ledger.schema import BIND, INTENT, LATE, check_version
+from bulkconn.ledger.schema import BIND, check_version
 from bulkconn.ledger.sql_store import SqlStore
 
 if TYPE_CHECKING:
@@ -37,7 +35,7 @@ if TYPE_CHECKING:
 
     from bulkconn.core.names import LedgerId, RunId
     from bulkconn.core.record import Change, DoubtSince, LedgerInfo, Target
-    from bulkconn.ledger.database import Cursor, Database
+    from bulkconn.ledger.database import Database
     from bulkconn.ledger.postgres_url import PostgresPlace
     from bulkconn.ledger.queries import Own
 
@@ -46,27 +44,7 @@ T = TypeVar("T")
 #: Seconds for which a lost connection is made anew before the store gives up.
 PATIENCE_S: Final = 120.0
 _PAUSES_S: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
-#: A pause of the server (a failover, a partition) ends the connection rather than hang the worker.
-_CONNECTING: Final = {
-    "connect_timeout": 5,
-    "keepalives_idle": 5,
-    "keepalives_interval": 3,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 12_000,
-    "application_name": "bulkconn",
-}
-_SESSION: Final = (
-    "SET statement_timeout = '60s'",
-    "SET lock_timeout = '15s'",
-    "SET idle_in_transaction_session_timeout = '60s'",
-    # Whatever the server's default is: what is committed survives its crash.
-    "SET synchronous_commit = on",
-    "SET client_encoding = 'UTF8'",
-)
 _EXPORT_CHUNK: Final = 2000
-#: Classes of SQLSTATE that pass: connection, deadlock and serialization, resources, shutdown, system.
-_PASSING: Final = ("08", "40", "53", "57", "58")
-_CANCELLED: Final = "57014"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +56,6 @@ class Holder:
     scope: Scope = WHOLE
     shard: int | None = None
     lease_s: float = LEASE_S
-
-
-class PostgresDatabase:
-    """A psycopg connection as `Database`: one statement a call, `?` for values."""
-
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self.connection = connection
-
-    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Cursor:
-        """Run one statement."""
-        return self.connection.execute(_translated(sql), values or None)
-
-
-@lru_cache(maxsize=512)
-def _translated(sql: str) -> Any:  # noqa: ANN401 - psycopg asks for literal strings, ours are put together
-    return sql.replace("%", "%%").replace("?", "%s") if "?" in sql else sql
 
 
 class PostgresStore(SqlStore):
@@ -202,7 +164,7 @@ class PostgresStore(SqlStore):
         """Give the rows of a query one after another; the server keeps the rest. Inside `snapshot` only."""
         with self._translated(), self._connected().connection.cursor(name="export") as cursor:
             cursor.itersize = _EXPORT_CHUNK
-            cursor.execute(_translated(sql), values or None)
+            cursor.execute(in_psycopg(sql), values or None)
             yield from cursor
 
     @contextmanager
@@ -232,7 +194,7 @@ class PostgresStore(SqlStore):
     def _apply_group(self, db: Database, changes: Sequence[Change]) -> Exception | None:
         for change in changes:
             if isinstance(change, Intent):
-                late = _late_answer(db, change.key)
+                late = read_late_answer(db, change.key)
                 if late is not None:
                     return AnsweredLate(late)
         return super()._apply_group(db, changes)
@@ -282,7 +244,7 @@ class PostgresStore(SqlStore):
 
         def work(db: Database) -> None:
             for move in moves:
-                _append_late(db, move, self._runs[move.run_id])
+                append_late(db, move, self._runs[move.run_id])
 
         if moves:
             broken, self._broken = self._broken, None
@@ -297,7 +259,7 @@ class PostgresStore(SqlStore):
         if self._broken is not None:
             raise self._broken
         if self._db is None or self._db.connection.closed:
-            self._db = PostgresDatabase(_connect(self._place))
+            self._db = PostgresDatabase(connect(self._place))
             self._was_connected = True
         return self._db
 
@@ -316,7 +278,7 @@ class PostgresStore(SqlStore):
                     return work()
                 except psycopg.Error as error:
                     # A server that never answered is more likely named wrongly than out of order.
-                    if not self._was_connected or not _passes(error) or time.monotonic() >= deadline:
+                    if not self._was_connected or not passes(error) or time.monotonic() >= deadline:
                         raise
                     self._drop()
                 time.sleep(_PAUSES_S[min(tries, len(_PAUSES_S) - 1)])
@@ -352,149 +314,5 @@ class PostgresStore(SqlStore):
             raise self._broken from error
 
 
-def open_postgres(
-    place: PostgresPlace,
-    target: Target,
-    holder: Holder,
-    *,
-    now: datetime,
-    new_ledger_id: LedgerId,
-    elapsed_s: Callable[[], float],
-) -> PostgresStore:
-    """Open a ledger for work, or make it, and take the lease. Closing the store gives it back.
-
-    Raises:
-        UsageError: it belongs to another target, or its URL cannot be read.
-        LedgerError: it is held by another, cannot be reached, or is from a newer bulkconn.
-    """
-    store = PostgresStore(place, elapsed_s=elapsed_s)
-    try:
-        info = store.prepare(target, new_ledger_id=new_ledger_id, now=now)
-        check_target(info.target, target, str(place))
-        store.hold(holder)
-    except BaseException:
-        store.close()
-        raise
-    return store
-
-
-def open_postgres_read_only(place: PostgresPlace) -> PostgresStore:
-    """Open a ledger to read it, whoever holds it.
-
-    Raises:
-        UsageError: there is none.
-        LedgerError: it cannot be reached, or is from another version.
-    """
-    store = PostgresStore(place, elapsed_s=time.monotonic, patience_s=10.0)
-    try:
-        store.attach()
-    except BaseException:
-        store.close()
-        raise
-    return store
-
-
-def is_there(place: PostgresPlace) -> bool:
-    """Tell whether a ledger was ever made in that schema.
-
-    Raises:
-        LedgerError: the database cannot be reached.
-    """
-    store = PostgresStore(place, elapsed_s=time.monotonic)
-    try:
-        return store.read(read_version) > 0
-    finally:
-        store.close()
-
-
-def explain(error: psycopg.Error, name: str) -> LedgerError:
-    """Translate an error of PostgreSQL for the ledger called `name`; no secret is in it."""
-    what = (error.diag.message_primary or str(error).partition("\n")[0]).strip()
-    state = error.sqlstate or ""
-    if state.startswith("28"):
-        fix = "check user and password in --ledger (a password may come from PGPASSWORD or ~/.pgpass)"
-    elif state.startswith("3D"):
-        fix = "create the database, or correct its name in --ledger"
-    elif state.startswith("42501"):
-        fix = "let this user create a schema in that database, or use it: GRANT CREATE ON DATABASE ..."
-    elif state.startswith("53"):
-        fix = "the server is short of room or connections: mend that, then run the same command again"
-    else:
-        fix = (
-            "see that the server runs and can be reached, that user and database are right and the password "
-            "is given (also PGPASSWORD or ~/.pgpass will do), then run the same command again"
-        )
-    return LedgerError(f"ledger {name}: {what}", fix=fix)
-
-
-def _connect(place: PostgresPlace) -> psycopg.Connection[Any]:
-    try:
-        parameters = conninfo_to_dict(place.url)
-    except psycopg.ProgrammingError:
-        # Not chained: libpq's message may repeat the part that holds the password.
-        raise UsageError(
-            f"the ledger's URL cannot be read: {place}",
-            fix="give postgresql://user@host:5432/database; escape special characters as %40 and the like",
-        ) from None
-    settings: dict[str, Any] = {**_CONNECTING, **parameters}
-    connection: psycopg.Connection[Any] = psycopg.connect(autocommit=True, **settings)
-    try:
-        for statement in _SESSION:
-            connection.execute(statement)
-        connection.execute(composed.SQL("SET search_path = {}").format(composed.Identifier(place.schema)))
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
 def _has_schema(db: Database, schema: str) -> bool:
     return db.execute("SELECT 1 FROM pg_namespace WHERE nspname = ?", (schema,)).fetchone() is not None
-
-
-def _passes(error: psycopg.Error) -> bool:
-    """Tell whether the same may succeed a moment later: the connection is gone, not the right to ask."""
-    state = error.sqlstate
-    if state is None:
-        # No SQLSTATE: the connection broke, or never came to be.
-        return isinstance(error, psycopg.OperationalError)
-    return state.startswith(_PASSING) and state != _CANCELLED
-
-
-def _late_answer(db: Database, key: str) -> str | None:
-    """Give the id of a row's connection that an answer brought after its worker had lost the row.
-
-    The row is locked first, so that such an answer is either seen here or waits for this transaction.
-    """
-    row = db.execute(
-        "SELECT id, connection_id, other_ids FROM rows WHERE key = ? FOR UPDATE", (key,)
-    ).fetchone()
-    if row is None:
-        return None
-    row_id, own, others = row
-    late = db.execute(
-        "SELECT connection_id FROM attempts WHERE row_id = ? AND fact = ? ORDER BY id", (row_id, LATE)
-    ).fetchall()
-    known = {own, *decode_ids(others)}
-    return next((one for (one,) in late if one not in known), None)
-
-
-def _append_late(db: Database, move: Move, run: int) -> None:
-    row = db.execute(
-        "SELECT id, sent_sandbox, sent_name, sent_spec_id FROM rows WHERE key = ? FOR UPDATE", (move.key,)
-    ).fetchone()
-    if row is None:
-        raise IllegalMove(f"the ledger has no row {move.key!r}")
-    row_id, *sent = row
-    (attempt_no,) = db.execute(
-        "SELECT coalesce(max(attempt_no), 0) FROM attempts WHERE row_id = ? AND run = ? AND fact = ?",
-        (row_id, run, INTENT),
-    ).fetchone()
-    db.execute(
-        "INSERT INTO attempts (row_id, attempt_no, run, fact, at, sandbox, name, connection_spec_id, status, "
-        "request_id, connection_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            *(row_id, attempt_no, run, LATE, encode_time(move.at), *sent),
-            *(move.status, storable(move.request_id), storable(move.connection_id)),
-        ),
-    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from bulkconn.core.errors import LedgerError
 from bulkconn.core.record import DoubtSince
-from bulkconn.ledger.postgres import PostgresStore, open_postgres
+from bulkconn.ledger.postgres_opening import open_postgres
 from bulkconn.ledger.stored import StoredLedger
 from bulkconn.ledger.writer import StoreThread
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bulkconn.core.names import LedgerId, RunId
     from bulkconn.core.protocols import Clock
     from bulkconn.core.record import Target
-    from bulkconn.ledger.postgres import Holder
+    from bulkconn.ledger.postgres import Holder, PostgresStore
     from bulkconn.ledger.postgres_url import PostgresPlace
 
 

@@ -18,7 +18,8 @@ from bulkconn.core.lifecycle import State
 from bulkconn.core.names import ConnectionId, LedgerId, RunId
 from bulkconn.core.record import AttemptEnd, DoubtSince, Intent, Move, Note, Provenance, RowSeen, SentAs
 from bulkconn.ledger.opening import open_store
-from bulkconn.ledger.postgres import Holder, open_postgres
+from bulkconn.ledger.postgres import Holder
+from bulkconn.ledger.postgres_opening import open_postgres
 from bulkconn.ledger.postgres_url import parse_place
 from bulkconn.ledger.sqlite import SqliteLedger
 from bulkconn.ledger.stored import StoredLedger

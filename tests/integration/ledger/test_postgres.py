@@ -24,7 +24,8 @@ from bulkconn.core.names import ConnectionId, LedgerId, RunId
 from bulkconn.core.record import DoubtSince, Target
 from bulkconn.ledger.export import iter_export, read_columns
 from bulkconn.ledger.leases import Scope
-from bulkconn.ledger.postgres import Holder, PostgresStore, open_postgres, open_postgres_read_only
+from bulkconn.ledger.postgres import Holder, PostgresStore
+from bulkconn.ledger.postgres_opening import open_postgres, open_postgres_read_only
 from bulkconn.ledger.postgres_url import parse_place
 from bulkconn.ledger.queries import read_summary
 from bulkconn.ledger.schema import FORMAT_VERSION

@@ -37,11 +37,16 @@ class SpacedThrottler(Throttler):
 
     async def acquire(self) -> None:
         """Wait for the next free place. Cancel: no place is taken."""
+        while (wait_s := self._wait_s()) > 0.0:  # noqa: ASYNC110 - a time comes by itself, nobody sets it
+            # Looked at again afterwards: the pace may have fallen while we slept.
+            await asyncio.sleep(wait_s)
+        await super().acquire()
+        self._second.append(time.monotonic())
+
+    def _wait_s(self) -> float:
         self.flush()
         surplus = len(self._task_logs) - self.rate_limit
         free_at = self._task_logs[surplus] + self.period if surplus >= 0 else 0.0
         if len(self._second) == self._second.maxlen:
             free_at = max(free_at, self._second[0] + 1.0)
-        await asyncio.sleep(max(0.0, free_at - time.monotonic()))
-        await super().acquire()
-        self._second.append(time.monotonic())
+        return free_at - time.monotonic()

@@ -27,3 +27,19 @@ def test_throttle_whose_rate_changes_lets_no_second_pass_the_ceiling(ceiling: fl
         loop.run(send(requests), bound_s=600.0)
     assert all(later - first >= 0.999 for first, later in zip(left_s, left_s[most:], strict=False))
     assert left_s[-1] - left_s[0] < 1.5 * requests / most + 3.0
+
+
+def test_throttle_slowed_while_it_waits_does_not_poll_for_the_rest() -> None:
+    """A 429 lowers the pace while the dispatcher sleeps: it sleeps on, it does not look each half ms."""
+    loop = VirtualLoop()  # type: ignore[abstract]  # it has what the engine uses of a loop
+
+    async def wait_through_a_slowdown() -> None:
+        throttler = SpacedThrottler(10.0)
+        loop.call_later(0.05, throttler.set_rate, 0.5)
+        await throttler.acquire()
+        await throttler.acquire()
+
+    with virtual_time(loop):
+        loop.run(wait_through_a_slowdown(), bound_s=600.0)
+    assert loop.now_s > 1001.9
+    assert loop.steps < 20

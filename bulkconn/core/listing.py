@@ -24,6 +24,8 @@ __all__ = ["OddPage", "Page", "read_count", "read_created", "read_page"]
 _MAX_ID: Final = 200
 _MAX_ETAG: Final = 500
 _OK: Final = 200
+#: What no path segment may hold; of all blanks only this one is printable.
+_ENDS_A_SEGMENT: Final = frozenset("/\\?#% ")
 
 #: `auth.params` that may be shown and compared.
 _VISIBLE: Final = ("server", "database", "username")
@@ -120,8 +122,7 @@ def _as_id(value: object) -> ConnectionId | None:
     """Take what looks like an id: one path segment of printable characters without blanks."""
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_ID:
         return None
-    is_segment = value.isprintable() and not any(char in "/\\?#%" or char.isspace() for char in value)
-    return ConnectionId(value) if is_segment else None
+    return ConnectionId(value) if value.isprintable() and _ENDS_A_SEGMENT.isdisjoint(value) else None
 
 
 def _id_of_location(location: str | None) -> ConnectionId | None:

@@ -46,6 +46,8 @@ _PASSWORD_KEYS: Final = re.compile(r"pwd|pass|secret|token|key|credential", re.I
 _CONTROL: Final = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+_URL_SAFE: Final = str.maketrans("+/", "-_")
+_BASE64_WORD: Final = re.compile(r"[A-Za-z0-9+/=_-]+")
 _BASE64_CHARS: Final = frozenset(string.ascii_letters + string.digits + "+/=_-")
 
 
@@ -67,6 +69,8 @@ class Redactor:
         self._too_short = any(len(secret) < MIN_SECRET for secret in found)
         self._secrets = tuple(sorted(found, key=lambda secret: (-len(secret), secret)))
         self._base64: tuple[str, ...] | None = None
+        # n bytes are 8n/6 characters, of which less than one at each end hangs on the neighbours too.
+        self._shortest_base64 = min((len(one) * 8 // 6 - 2 for one in self._secrets), default=0)
 
     def __repr__(self) -> str:
         """Say how many secrets there are and nothing else."""
@@ -97,15 +101,22 @@ class Redactor:
         """Find where secrets are; spans may overlap and come in no order."""
         for secret in self._secrets:
             yield from _occurrences(text, secret)
-        if self._base64 is None:
-            self._base64 = tuple({form for secret in self._secrets for form in _base64_forms(secret)})
-        for form in self._base64:
+        for form in self._base64_forms(text):
             for start, end in _occurrences(text, form):
                 yield _base64_run(text, start, end)
         # The thorough search costs a millisecond: only for texts that are encoded at all.
         if _ENCODING_TRACES.search(text):
             for secret in self._secrets:
                 yield from _encoded_spans(text, secret)
+
+    def _base64_forms(self, text: str) -> tuple[str, ...]:
+        """Give the forms to look for; none where the text has no word as long as the shortest of them."""
+        longest = max((len(word) for word in _BASE64_WORD.findall(text)), default=0)
+        if longest < self._shortest_base64:
+            return ()
+        if self._base64 is None:
+            self._base64 = tuple({form for secret in self._secrets for form in _base64_forms(secret)})
+        return self._base64
 
 
 def _pieces(secret: str) -> Iterator[str]:
@@ -265,8 +276,9 @@ def _base64_forms(secret: str) -> Iterator[str]:
     for before in range(3):
         first = -(-before * 8 // 6)
         end = (before + len(raw)) * 8 // 6
-        for altchars in (b"+/", b"-_"):
-            yield base64.b64encode(bytes(before) + raw, altchars).decode()[first:end]
+        form = base64.b64encode(bytes(before) + raw).decode()[first:end]
+        yield form
+        yield form.translate(_URL_SAFE)
 
 
 def _base64_run(text: str, start: int, end: int) -> tuple[int, int]:

@@ -48,7 +48,7 @@ class ExistingNames:
         if load is None:
             load = asyncio.create_task(self._load(endpoint.sandbox))
             self._loads[endpoint.sandbox] = load
-        index = await asyncio.shield(load)
+        index = load.result() if load.done() else await asyncio.shield(load)
         if index is not None:
             return like_named(endpoint, index.get(endpoint.loose_name, ()))
         if not self._may_send_to(endpoint.sandbox):

@@ -19,6 +19,7 @@ from bulkconn.core.pace import backoff_s
 from bulkconn.core.protocols import Token, TokenFailure
 from bulkconn.core.report import Stop
 from bulkconn.engine.throttle import SpacedThrottler
+from bulkconn.engine.waiting import wait_until_set
 
 if TYPE_CHECKING:
     from bulkconn.core.pace import Pace
@@ -342,12 +343,7 @@ class Gate:
         await self._stops.pause(wait_s)
 
     async def _sleep(self) -> None:
-        timeout = self.closed_for_s or None
-        try:
-            async with asyncio.timeout(timeout):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+        await wait_until_set(self._wake, self.closed_for_s or None)
 
     def _turn_posts_away(self) -> None:
         for ticket in [ticket for ticket in self._tickets if ticket.is_post]:

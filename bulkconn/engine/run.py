@@ -32,6 +32,7 @@ from bulkconn.engine.settling import Settler
 from bulkconn.engine.stops import Stops
 from bulkconn.engine.survey import Survey
 from bulkconn.engine.twins import TwinWatch
+from bulkconn.engine.waiting import wait_until_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -232,12 +233,8 @@ class Engine:
         run = self.run
         due_s = run.queue.next_due_s
         is_full = len(self._active) >= run.settings.pace.concurrency
-        timeout = None if due_s is None or is_full else max(0.0, due_s - run.clock.elapsed_s())
-        try:
-            async with asyncio.timeout(timeout):
-                await run.queue.changed.wait()
-        except TimeoutError:
-            return
+        timeout_s = None if due_s is None or is_full else max(0.0, due_s - run.clock.elapsed_s())
+        await wait_until_set(run.queue.changed, timeout_s)
 
     def _start(self, work: Work, row: Row) -> None:
         act = self._settler.look if work is Work.LOOK or self._attempter is None else self._attempter.send

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -46,7 +47,12 @@ def marker_of(run: RunContext, key: EndpointKey) -> str:
 
     It is recognised by every run of the ledger, also by one that writes none.
     """
-    return f"[bulkconn:{run.ledger.info.ledger_id}/{sha256(key.encode()).hexdigest()[:16]}]"
+    return f"[bulkconn:{run.ledger.info.ledger_id}/{_key_hash(key)}]"
+
+
+@lru_cache(maxsize=1024)
+def _key_hash(key: EndpointKey) -> str:
+    return sha256(key.encode()).hexdigest()[:16]
 
 
 def doubt_of(run: RunContext, key: EndpointKey, sent_as: SentAs, seen_ids: tuple[ConnectionId, ...]) -> Doubt:

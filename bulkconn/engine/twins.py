@@ -55,13 +55,16 @@ class TwinWatch:
     async def _look_at_all(self, watched: list[list[Watch]]) -> None:
         """Look at some keys at once, each at one of its names after the other."""
         places = asyncio.Semaphore(self._run.settings.pace.concurrency)
+        records = await self._run.ledger.records([watches[0].key for watches in watched])
 
         async def look_at_names(watches: list[Watch]) -> None:
             async with places:
                 for watch in watches:
-                    record = (await self._run.ledger.records([watch.key])).get(watch.key)
-                    if record is not None and may_have_twin(record) and not self._run.stops.is_stopping:
-                        await self._look_at(watch, record)
+                    record = records.get(watch.key)
+                    if record is None or not may_have_twin(record) or self._run.stops.is_stopping:
+                        return
+                    if await self._look_at(watch, record):
+                        records.update(await self._run.ledger.records([watch.key]))
 
         # Not a TaskGroup: it would wrap a ledger's trouble, which ends the run under its own name.
         results = await asyncio.gather(*map(look_at_names, watched), return_exceptions=True)
@@ -77,11 +80,12 @@ class TwinWatch:
         found = await self._looker.listing(sent_as.sandbox, begun_after_s=self._began_s)
         return None if found is None else found[1]
 
-    async def _look_at(self, watch: Watch, record: LedgerRecord) -> None:
+    async def _look_at(self, watch: Watch, record: LedgerRecord) -> bool:
+        """Look one name up; True when that changed the row."""
         run = self._run
         listing = await self._lookup(watch.sent_as)
         if listing is None:
-            return
+            return False
         loose = loose_name(watch.sent_as.name)
         near = [item for item in listing.items if loose_name(item.name) == loose]
         holders = await run.ledger.holders([item.connection_id for item in near])
@@ -95,6 +99,7 @@ class TwinWatch:
         news = tuple(item.connection_id for item in twins if item.connection_id not in record.other_ids)
         if news:
             await self._hold(record, news, twins)
+        return bool(news)
 
     async def _hold(
         self, record: LedgerRecord, news: tuple[ConnectionId, ...], twins: tuple[ListedConnection, ...]

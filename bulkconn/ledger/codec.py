@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
+# `json.dumps` with settings of its own makes an encoder at each call; every row is encoded.
+_COMPACT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _STATES: Final = {state.value: state for state in State}
 _CLOUDS: Final = {cloud.value: cloud for cloud in PlatformCloud}
+#: How nearly every row's ids are kept: there are none.
+_NO_IDS: Final = "[]"
 _PROVENANCES: Final = {None: None} | {provenance.value: provenance for provenance in Provenance}
 
 #: The columns of a record, in the order in which `decode_record` takes them.
@@ -46,7 +50,7 @@ def decode_time(at_us: int) -> datetime:
 
 def encode_json(value: object) -> str:
     """Give compact JSON; lone surrogates, which SQLite cannot keep, become escapes."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _COMPACT.encode(value)
     if text.isascii():
         return text
     try:
@@ -58,12 +62,14 @@ def encode_json(value: object) -> str:
 
 def encode_ids(ids: tuple[ConnectionId, ...] | None) -> str | None:
     """Give ids as JSON; None (leave as it is) stays None."""
-    return None if ids is None else encode_json(ids)
+    if not ids:
+        return None if ids is None else _NO_IDS
+    return encode_json(ids)
 
 
 def decode_ids(text: str | None) -> tuple[ConnectionId, ...]:
     """Give ids back; none were kept where there is no text."""
-    return tuple(json.loads(text)) if text else ()
+    return tuple(json.loads(text)) if text and text != _NO_IDS else ()
 
 
 def storable(text: str | None) -> str | None:

@@ -61,8 +61,9 @@ class Attempter:
         self._settler = settler
         self._outage = outage
         self.requests = Requests(run)
-        #: Tasks whose POST is on its way: only these may be cut at the end of a drain.
-        self.posting: set[asyncio.Task[None]] = set()
+        #: Tasks whose POST is on its way, in the order in which they left: only these may be cut at the end
+        #: of a drain.
+        self.posting: dict[asyncio.Task[None], None] = {}
         #: Rows that failed while nothing had succeeded: if it is everybody's fault, they go back.
         self.failed_alike: list[Row] = []
 
@@ -169,7 +170,7 @@ class Attempter:
         sent_at_s = run.clock.elapsed_s()
         run.this_run.posts += 1
         if task is not None:
-            self.posting.add(task)
+            self.posting[task] = None
         try:
             answer = await run.api.create(request, token)
         except asyncio.CancelledError:
@@ -177,7 +178,7 @@ class Attempter:
             raise
         finally:
             if task is not None:
-                self.posting.discard(task)
+                self.posting.pop(task, None)
         outcome = _redacted(classify_create(answer), request, token)
         tell_everybody(run, outcome, Sent(token, sent_at_s, row.label, is_post=True))
         if outcome.is_definitive:

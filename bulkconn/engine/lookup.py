@@ -51,8 +51,8 @@ class Looker:
         self._run = run
         self._listings: dict[str, tuple[float, Listing]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
-        #: Tasks whose request is on its way: a lookup may be cut at any time.
-        self.asking: set[asyncio.Task[Any]] = set()
+        #: Tasks whose request is on its way, in the order in which they left: a lookup may be cut any time.
+        self.asking: dict[asyncio.Task[Any], None] = {}
 
     async def find(self, sent_as: SentAs) -> Listing | None:
         """Look one name and connection spec up.
@@ -164,11 +164,11 @@ class Looker:
         task = asyncio.current_task()
         if task is None:
             raise AssertionError("lookups run in tasks")
-        self.asking.add(task)
+        self.asking[task] = None
         try:
             return await fetching
         finally:
-            self.asking.discard(task)
+            self.asking.pop(task, None)
 
 
 def _read_count(reply: Reply) -> int | None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
-from unittest import mock
 
 from asyncio_throttle.throttler import Throttler
 
@@ -17,6 +16,7 @@ from bulkconn.core.protocols import PageQuery
 from bulkconn.core.settle import Findings, decide_settlement, judge_listing
 from bulkconn.engine import attempt, clearance, context, gate, lookup, settling, throttle, twins
 from bulkconn.engine.rows import Row, Work
+from tests.simulation.world import replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,9 +32,7 @@ if TYPE_CHECKING:
 @contextmanager
 def patched(*patches: tuple[Any, str, Any]) -> Iterator[None]:
     """Replace attributes for a while."""
-    with ExitStack() as stack:
-        for owner, name, value in patches:
-            stack.enter_context(mock.patch.object(owner, name, value))
+    with replaced(patches):
         yield
 
 

@@ -114,11 +114,15 @@ class Known(NamedTuple):
 
 def _records(story: Story) -> dict[str, Known]:
     return {
-        key: Known(key, state, fingerprint, made_id, tuple(json.loads(others or "[]")), ambiguous, message)
+        key: Known(key, state, fingerprint, made_id, _ids_of(others), ambiguous, message)
         for key, state, fingerprint, made_id, others, ambiguous, message in story.disk.rows(
             "SELECT key, state, fingerprint, connection_id, other_ids, ambiguous, error_message FROM rows"
         )
     }
+
+
+def _ids_of(text: str | None) -> tuple[str, ...]:
+    return tuple(json.loads(text)) if text and text != "[]" else ()
 
 
 def _pace(ran: Ran) -> list[str]:

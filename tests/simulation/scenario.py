@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
-from unittest import mock
 
 from bulkconn.core.errors import BulkconnError
 from bulkconn.core.names import RunId
@@ -32,7 +30,15 @@ from tests.simulation.service import (
     Service,
     Weather,
 )
-from tests.simulation.world import Disk, Stuck, VirtualClock, VirtualLoop, VirtualWriter, virtual_time
+from tests.simulation.world import (
+    Disk,
+    Stuck,
+    VirtualClock,
+    VirtualLoop,
+    VirtualWriter,
+    replaced,
+    virtual_time,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,9 +129,7 @@ class _Log:
 def simulate(seed: int, *, rows: int = ROWS, trace: Callable[[str], None] | None = None) -> Verdict:
     """Play one seed to its end and judge it."""
     story = Story(seed, rows, trace)
-    with virtual_time(story.loop), ExitStack() as stack:
-        for owner, name, value in story.limits:
-            stack.enter_context(mock.patch.object(owner, name, value))
+    with virtual_time(story.loop), replaced(story.limits):
         story.play()
     return story.verdict
 

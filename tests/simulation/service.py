@@ -269,22 +269,23 @@ class Service:
         return Reply(200, {"items": items, "_links": links})
 
     def _matching(self, query: PageQuery, seen_s: float) -> list[Made]:
-        hidden = _is_in(self.weather.hides, seen_s)
+        if _is_in(self.weather.hides, seen_s):
+            return []
+        sandbox, wanted = query.sandbox, dict(query.filters)
+        name, spec_id = wanted.get("name"), wanted.get("connectionSpec.id")
         found = [
             made
             for made in self.made
-            if made.sandbox == query.sandbox
+            if (name is None or made.name == name or self._is_same_name(made.name, name))
+            and made.sandbox == sandbox
             and made.visible_s <= seen_s
-            and all(self._passes(made, path, value) for path, value in query.filters)
-            and not hidden
+            and (spec_id is None or made.spec_id == spec_id)
         ]
         found.sort(key=lambda made: made.effect_s, reverse=self.habits.newest_first)
         return found
 
-    def _passes(self, made: Made, path: str, value: str) -> bool:
-        if path == "name":
-            return made.name == value or (self.habits.recases and loose_name(made.name) == loose_name(value))
-        return made.spec_id == value
+    def _is_same_name(self, one: str, other: str) -> bool:
+        return self.habits.recases and loose_name(one) == loose_name(other)
 
     def _item(self, made: Made) -> dict[str, Any]:
         item: dict[str, Any] = {

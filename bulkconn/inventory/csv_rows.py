@@ -45,7 +45,9 @@ def read_csv(text: TextIO, file: str) -> Iterator[InventoryRow | Diagnostic]:
     records = csv.reader(chain((header_line,), source), delimiter=delimiter, strict=True)
     try:
         headers = tuple(next(records))
-        _check_headers(headers, file, begins, has_nul=lines.take_nul())
+        if lines.take_nul():
+            raise Unreadable(fault(file, "the header row holds a NUL character", row=begins, fix=NUL_FIX))
+        check_headers(headers, file, begins)
         begins = records.line_num + skipped + 1
         has_rows = False
         for record in records:
@@ -88,9 +90,12 @@ def _detect_delimiter(header_line: str) -> str:
     return max(DELIMITERS, key=plain.count)
 
 
-def _check_headers(headers: tuple[str, ...], file: str, row: int, *, has_nul: bool) -> None:
-    if has_nul:
-        raise Unreadable(fault(file, "the header row holds a NUL character", row=row, fix=NUL_FIX))
+def check_headers(headers: tuple[str, ...], file: str, row: int) -> None:
+    """Do nothing if a header row names the columns that every row needs, and none twice.
+
+    Raises:
+        Unreadable: it does not.
+    """
     # Asked first: without these it may be no header row at all but data, of which nothing may be shown.
     names = {identity(header) for header in headers}
     missing = [name for name in _NEEDED if name not in names]

@@ -19,6 +19,8 @@ class InventoryFormat(StrEnum):
     JSON = "json"
     #: One object a line.
     JSONL = "jsonl"
+    #: A worksheet of an Excel workbook, with a header row.
+    XLSX = "xlsx"
 
 
 #: UTF-8, with or without a byte order mark.
@@ -30,7 +32,12 @@ _BY_SUFFIX: Final = {
     ".json": InventoryFormat.JSON,
     ".jsonl": InventoryFormat.JSONL,
     ".ndjson": InventoryFormat.JSONL,
+    ".xlsx": InventoryFormat.XLSX,
 }
+
+#: How an Excel workbook begins: as a zip archive, or (an old one, or one with a password) as an OLE file.
+#: No other inventory does.
+_WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 # The longer marks first: UTF-32's begins with UTF-16's.
 _MARKS: Final = (
@@ -66,7 +73,9 @@ def detect_encoding(head: bytes, said: str | None) -> str:
 
 
 def detect_format(suffix: str, head: bytes, encoding: str) -> InventoryFormat:
-    """Give the format of a file by its suffix, or else by its first line."""
+    """Give the format of a file: a workbook shows by its first bytes, others by suffix or first line."""
+    if head.startswith(_WORKBOOKS):
+        return InventoryFormat.XLSX
     known = _BY_SUFFIX.get(suffix)
     if known is not None:
         return known

@@ -14,6 +14,7 @@ from bulkconn.inventory.formats import InventoryFormat, check_encoding, detect_e
 from bulkconn.inventory.json_rows import read_json
 from bulkconn.inventory.jsonl_rows import read_jsonl
 from bulkconn.inventory.packing import unpacked
+from bulkconn.inventory.sheet_rows import read_sheet
 
 if TYPE_CHECKING:
     import os
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     _Reader = Callable[[TextIO, str], Iterator[InventoryRow | Diagnostic]]
 
+#: Readers of text.
 _READERS: Final[dict[InventoryFormat, _Reader]] = {
     InventoryFormat.CSV: read_csv,
     InventoryFormat.JSON: read_json,
@@ -137,8 +139,11 @@ class Inventory:
         try:
             content = Content(unpacked(stored, file.name))
             encoding = detect_encoding(content.head, self._encoding)
-            read = _READERS[self._format or detect_format(file.location.suffix, content.head, encoding)]
-            yield from _decoded(content, read, file.name, encoding)
+            form = self._format or detect_format(file.location.suffix, content.head, encoding)
+            if form is InventoryFormat.XLSX:
+                yield from read_sheet(content, file.name, file.location.sheet)
+            else:
+                yield from _decoded(content, _READERS[form], file.name, encoding)
         except OSError as error:
             raise Unreadable(
                 fault(

@@ -15,7 +15,7 @@ from bulkconn.sources import ALL, find_source
 from tests.unit.inventory.reading import rows_of
 
 
-@pytest.mark.parametrize("form", InventoryFormat)
+@pytest.mark.parametrize("form", [one for one in InventoryFormat if one is not InventoryFormat.XLSX])
 def test_template_of_all_sources_has_a_valid_row_for_each_auth_spec(form: InventoryFormat) -> None:
     """Every example row passes validation, and its secret is a reference."""
     rows = rows_of(template(ALL, format=form), f".{form}")

@@ -68,6 +68,13 @@ class Running:
         """Whether it has ended."""
         return self.process.poll() is not None
 
+    def wait_for_log(self, event: str) -> None:
+        """Wait until this event is in its log, or it has ended."""
+        until = time.monotonic() + PATIENCE_S
+        while f'"{event}"' not in _text(self.err) and not self.is_over:
+            assert time.monotonic() < until, f"{event} never came"
+            time.sleep(0.005)
+
     def wait(self, timeout_s: float = PATIENCE_S) -> Ended:
         """Wait for the end and give it."""
         code = self.process.wait(timeout_s)
@@ -259,6 +266,32 @@ def check_exactly_once(emulator: EmulatorProcess, exported: Iterable[Mapping[str
         one["name"]: one["id"] for one in books["connections"]
     }
     assert len({one["key"] for one in ledger}) == len(ledger) == books["connection_count"] == rows
+
+
+def check_accounted(emulator: EmulatorProcess, exported: Iterable[Mapping[str, str]]) -> None:
+    """Check what must hold at any moment, between two runs too, while nothing is sent.
+
+    Each connection of ours is in the ledger with its right id, or its row is in doubt or held and says so;
+    no name has two connections unless its row is held and names them all; no id is invented or had twice.
+    """
+    rows, connections = {row["name"]: row for row in exported}, emulator.connections()
+    ours: dict[str, set[str]] = {}
+    for one in connections:
+        if not one["planted"]:
+            ours.setdefault(one["name"], set()).add(one["id"])
+    for name, ids in ours.items():
+        row = rows[name]
+        named = ids & {row["connection_id"], *row["error_message"].replace(",", " ").split()}
+        if row["state"] == "held":
+            assert named == ids, f"{row} does not name all of {ids}"
+        else:
+            assert len(ids) == 1, f"{row} has twins: {ids}"
+            is_in_doubt = row["state"] in {"in_doubt", "sending"}
+            assert named == ids or is_in_doubt, f"{row} does not account for {ids}"
+    existing = {one["id"]: one["name"] for one in connections}
+    held = {row["name"]: row["connection_id"] for row in rows.values() if row["connection_id"]}
+    # An id that is invented, or that two rows have, is missing from one side.
+    assert held == {existing.get(one): one for one in held.values()}
 
 
 def _text(path: Path) -> str:

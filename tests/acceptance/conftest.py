@@ -48,8 +48,8 @@ def emulator(start_emulator: StartEmulator) -> EmulatorProcess:
 class OpenWorkplace(Protocol):
     """Opens a folder with the settings for an emulator."""
 
-    def __call__(self, emulator: EmulatorProcess, **variables: str) -> Workplace:
-        """Open it; what was started there ends with the test."""
+    def __call__(self, emulator: EmulatorProcess, folder: str = "", **variables: str) -> Workplace:
+        """Open it, `folder` below the test's own; what was started there ends with the test."""
         ...
 
 
@@ -58,8 +58,9 @@ def open_workplace(tmp_path: Path) -> Iterator[OpenWorkplace]:
     """Give a function that opens workplaces."""
     with ExitStack() as stack:
 
-        def begin(emulator: EmulatorProcess, **variables: str) -> Workplace:
-            place = Workplace(tmp_path, {**bare_environment(), **emulator.env, **variables})
+        def begin(emulator: EmulatorProcess, folder: str = "", **variables: str) -> Workplace:
+            (tmp_path / folder).mkdir(exist_ok=True)
+            place = Workplace(tmp_path / folder, {**bare_environment(), **emulator.env, **variables})
             stack.callback(place.close)
             return place
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bulkconn.core.endpoint import Endpoint
-    from bulkconn.core.protocols import SecretResolver
+    from bulkconn.core.protocols import Clock, SecretResolver
     from bulkconn.core.record import LedgerRecord
     from bulkconn.core.report import Report
     from bulkconn.core.secret import SecretRef
@@ -93,6 +93,7 @@ class Bench:
     settings: EmulatorSettings = field(default_factory=EmulatorSettings)
     timeout_s: float = 5.0
     ledger_url: str | None = None
+    clock: Clock = field(default_factory=SystemClock)
     unrecorded: list[tuple[str, str]] = field(default_factory=list)
     secrets: SecretResolver = field(default_factory=NoSecrets)
 
@@ -140,7 +141,7 @@ class Bench:
         return EngineInUse(self, settings)
 
     async def _ledger(self, stack: AsyncExitStack) -> StoredLedger:
-        clock = SystemClock()
+        clock = self.clock
         target = Target(self.emulator.base_url, ORG_ID)
         new_ledger_id = LedgerId(uuid4().hex[:8])
         ledger: StoredLedger
@@ -172,7 +173,7 @@ class EngineInUse:
         """Open the ledger and the session."""
         self._stack = AsyncExitStack()
         bench = self.bench
-        clock = SystemClock()
+        clock = bench.clock
         ledger = await bench._ledger(self._stack)
         client = ClientSettings(client_id=CLIENT_ID, org_id=ORG_ID, timeout_s=bench.timeout_s, concurrency=50)
         service = await self._stack.enter_async_context(FlowService(bench.emulator.base_url, client, clock))

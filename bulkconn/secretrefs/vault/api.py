@@ -16,6 +16,7 @@ from yarl import URL
 from bulkconn.core.endpoint import SecretStoreDown
 from bulkconn.core.errors import UsageError
 from bulkconn.core.reply import BodyState, Fault, Reply
+from bulkconn.secretrefs.statuses import is_trouble
 from bulkconn.secretrefs.store import StoreTrouble
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ _MAX_BYTES: Final = 4 << 20
 _REDIRECTS_MAX: Final = 3
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 #: Not now: a standby that does not know yet, a secondary or a standby where the active node is meant.
-_NOT_NOW: Final = frozenset({HTTPStatus.PRECONDITION_FAILED, HTTPStatus.TOO_MANY_REQUESTS, 472, 473})
-_FIRST_SERVER_ERROR: Final = 500
+_NOT_NOW: Final = frozenset({HTTPStatus.PRECONDITION_FAILED, 472, 473})
 
 
 class VaultApi:
@@ -101,7 +101,7 @@ class VaultApi:
 
     def _sound(self, reply: Reply) -> Reply:
         """Give an answer that says something of what was asked."""
-        if reply.status in _NOT_NOW or reply.status >= _FIRST_SERVER_ERROR:
+        if reply.status in _NOT_NOW or is_trouble(reply.status):
             sealed = reply.status == HTTPStatus.SERVICE_UNAVAILABLE and says(reply, "sealed")
             what = "is sealed" if sealed else "cannot answer now"
             raise StoreTrouble(

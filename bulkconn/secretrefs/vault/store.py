@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from bulkconn.core.endpoint import SecretUnavailable
 from bulkconn.core.secret import SecretStr
 from bulkconn.secretrefs.fields import field_of, split_field
+from bulkconn.secretrefs.statuses import refusal
 from bulkconn.secretrefs.vault.api import VaultApi, data_of
 from bulkconn.secretrefs.vault.settings import VaultSettings
 from bulkconn.secretrefs.vault.tokens import VaultTokens
@@ -163,14 +164,10 @@ def _mount(data: Mapping[str, object], path: str, reference: SecretRef) -> _Moun
     return _Mount(place, is_versioned=version == "2")
 
 
-def _refusal(reference: SecretRef, status: int, inner: str, mount: _Mount | None) -> SecretUnavailable:
-    if status == HTTPStatus.FORBIDDEN:
+def _refusal(reference: SecretRef, status: int, inner: str, mount: _Mount | None) -> Exception:
+    if status == HTTPStatus.NOT_FOUND and mount and mount.is_versioned and inner.startswith("data/"):
         return SecretUnavailable(
-            f"{reference.uri}: Vault's policies do not let us read it", code="secret_denied"
+            f"{reference.uri}: Vault has no such secret (leave `data/` out: it belongs to the API)",
+            code="secret_not_found",
         )
-    if status == HTTPStatus.NOT_FOUND:
-        hint = ""
-        if mount is not None and mount.is_versioned and inner.startswith("data/"):
-            hint = " (leave `data/` out of the reference: it belongs to the API, not to the path)"
-        return SecretUnavailable(f"{reference.uri}: Vault has no such secret{hint}", code="secret_not_found")
-    return SecretUnavailable(f"{reference.uri}: Vault refuses the request (status {status})")
+    return refusal(status, "Vault", reference)

@@ -10,22 +10,17 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import CapturingLogger
 
+from bulkconn.cli.secretstores import web_of
 from bulkconn.core.endpoint import SecretStoreDown, SecretUnavailable
-from bulkconn.core.secret import SecretRef, SecretStr
-from bulkconn.secretrefs import resolver
+from bulkconn.core.secret import REFERENCE_SCHEMES, SecretRef, SecretStr
 from bulkconn.secretrefs.memory import Memory
 from bulkconn.secretrefs.resolver import References
 from bulkconn.secretrefs.store import StoreKind, StoreTrouble
+from bulkconn.secretrefs.stores import all_stores
 from tests.fakes.secret_stores import FakeStore, references_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let retries follow at once, unless the store asked for a pause."""
-    monkeypatch.setattr(resolver, "backoff_s", lambda _tries, _dice, wish_s: wish_s or 0.0)
 
 
 def _refs(*paths: str) -> list[SecretRef]:
@@ -178,6 +173,11 @@ def _kept(memory: Memory, paths: Iterable[str]) -> str:
     return "".join(path for path in paths if memory.recall(SecretRef(path)) is not None)
 
 
+def test_every_reference_scheme_has_a_store() -> None:
+    """What validation takes for a reference can be resolved."""
+    assert {kind.scheme for kind in all_stores(web_of(allow_http=False))} == set(REFERENCE_SCHEMES)
+
+
 @pytest.mark.parametrize("library", ["no_such_library", "no.such.library"])
 async def test_reference_whose_extra_is_missing_says_what_to_install(library: str) -> None:
     """Known without any network, so that `plan` says it too."""
@@ -202,7 +202,7 @@ def test_libraries_of_stores_are_imported_by_no_other_reference() -> None:
     """A run without such references pays nothing for boto3 and its like."""
     script = (
         "import asyncio, os, sys\n"
-        "from bulkconn.core.secret import SecretRef\n"
+        "from bulkconn.core.secret import REFERENCE_SCHEMES, SecretRef\n"
         "from bulkconn.cli.secretstores import web_of\n"
         "from bulkconn.secretrefs.resolver import References\n"
         "from bulkconn.secretrefs.stores import all_stores\n"

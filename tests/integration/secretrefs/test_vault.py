@@ -28,12 +28,6 @@ SECRET = "p@ss MARK"
 LOOKUP = "auth/token/lookup-self"
 
 
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let retries follow at once, unless Vault asked for a pause."""
-    monkeypatch.setattr(resolver, "backoff_s", lambda _tries, _dice, wish_s: wish_s or 0.0)
-
-
 @pytest.fixture
 async def vault() -> AsyncIterator[FakeVault]:
     """Give a Vault with one secret in each version of the engine, and a token that may read all."""
@@ -149,12 +143,12 @@ async def test_read_of_a_whole_number_gives_its_digits(vault: FakeVault) -> None
     ("uri", "code", "reason"),
     [
         ("vault://secret/db/no#password", "secret_not_found", "Vault has no such secret"),
-        ("vault://secret/data/db/pg#password", "secret_not_found", "leave `data/` out of the reference"),
+        ("vault://secret/data/db/pg#password", "secret_not_found", "leave `data/` out"),
         ("vault://secret/db/pg#pasword", "secret_not_found", "the secret has no field of that name"),
         ("vault://secret/db/pg#empty", "secret_not_found", "the secret is empty"),
         ("vault://secret/db/pg#flag", "secret_unavailable", "the field is not text"),
         ("vault://secret/db/pg#share", "secret_unavailable", "the field is not text"),
-        ("vault://nowhere/db/pg#password", "secret_denied", "Vault's policies do not let us read it"),
+        ("vault://nowhere/db/pg#password", "secret_denied", "Vault denies it to us"),
         ("vault://db/creds/role#password", "secret_unavailable", "lies in no key/value engine"),
     ],
 )

@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 import pytest
+from aiohttp import web
 
 from tests.acceptance.process import as_csv
+from tests.fakes.in_background import in_background
+from tests.fakes.vault_server import FakeVault
+from tests.fakes.web_server import Call, WebServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +34,11 @@ _SECRETS = {
     "whole": "w@MARKWHOLE!/+",
     "built": "b@MARKBUILT!/+=ü",
     "client": "c-MARKCLIENT-secret/+=",
+    "vault": "v#MARKVAULT/\"'+ü",
+    "vaulttoken": "hvs.MARKVAULTTOKEN",
+    "secretid": "s-MARKSECRETID/+=",
+    "aws": "a\\MARKAWS&=%41",
+    "awskey": "k/MARKAWSKEY+",
 }
 _FAULTS = ["ok", "echo", "status_400", "reset_after_create"]
 #: Few of these, because a run slows down at each.
@@ -48,6 +57,10 @@ def _rows() -> list[dict[str, str]]:
         "file": basic | {"password": "file://password.txt"},
         "whole": {"auth": "connection_string", "connectionString": whole},
         "built": built | {"password": _SECRETS["built"]},
+        "vault": basic | {"password": "vault://secret/db/pg#password"},
+        "novault": basic | {"password": "vault://secret/db/no#password"},
+        "aws": basic | {"password": "aws-sm://prod/pg#password"},
+        "noaws": basic | {"password": "aws-sm://prod/no"},
     }
     return [
         {"name": f"{way}-{fault}", **common, **cells}
@@ -96,10 +109,48 @@ def emulator(start_emulator: StartEmulator) -> EmulatorProcess:
     return emulator
 
 
+@pytest.fixture
+def stores() -> Iterator[dict[str, str]]:
+    """Give the settings for a Vault and an AWS whose refusals repeat every secret there is."""
+    vault = FakeVault(
+        secrets={"secret/data/db/pg": {"password": _SECRETS["vault"]}},
+        logins={"approle": {"role_id": "r", "secret_id": _SECRETS["secretid"]}},
+        granted_prefix=_SECRETS["vaulttoken"],
+        is_leaky=True,
+    )
+
+    def aws(call: Call) -> web.Response:
+        if b"prod/pg" in call.body:
+            return web.json_response({"SecretString": json.dumps({"password": _SECRETS["aws"]})})
+        error = {
+            "__type": "ResourceNotFoundException",
+            "message": repr(_SECRETS),
+            "SecretString": _SECRETS["aws"],
+        }
+        return web.json_response(error, status=400)
+
+    with in_background(vault), in_background(WebServer(aws)) as server:
+        yield {
+            "VAULT_ADDR": vault.url,
+            "VAULT_ROLE_ID": "r",
+            "VAULT_SECRET_ID": _SECRETS["secretid"],
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER": server.url,
+            "AWS_ACCESS_KEY_ID": "AKIA",
+            "AWS_SECRET_ACCESS_KEY": _SECRETS["awskey"],
+            "AWS_REGION": "eu-west-1",
+        }
+        assert any(path.startswith("secret/data/db/no") for path in vault.paths())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("output", "log_format"), [("text", "console"), ("json", "json")])
 def test_secrets_of_all_kinds_are_in_no_artefact_of_any_command(
-    output: str, log_format: str, emulator: EmulatorProcess, open_workplace: OpenWorkplace, tmp_path: Path
+    output: str,
+    log_format: str,
+    emulator: EmulatorProcess,
+    stores: dict[str, str],
+    open_workplace: OpenWorkplace,
+    tmp_path: Path,
 ) -> None:
     """stdout, stderr, ledger files, exports, command lines and the emulator's books hold none."""
     place = open_workplace(
@@ -113,6 +164,7 @@ def test_secrets_of_all_kinds_are_in_no_artefact_of_any_command(
         BULKCONN_RATE="50",
         BULKCONN_SETTLE_GRACE="1",
         BULKCONN_LEDGER="all.ledger.db",
+        **stores,
     )
     inventories = _write_inventories(place)
     seen: list[tuple[str, bytes]] = []

@@ -61,6 +61,9 @@ class FakeVault:
     #: What a token had by login is worth.
     granted: TokenOnFile = field(default_factory=TokenOnFile)
     host: str = "127.0.0.1"
+    #: Whether errors repeat the request's token and every secret, as no server should.
+    is_leaky: bool = False
+    granted_prefix: str = "hvs.granted"
 
     async def __aenter__(self) -> Self:
         """Listen."""
@@ -114,7 +117,7 @@ class FakeVault:
         mount = path.removeprefix("auth/").removesuffix("/login")
         if self.logins.get(mount) != self.asked[-1].body:
             return failure(400, "invalid role or secret ID")
-        token = f"hvs.granted-{len(self.tokens)}"
+        token = f"{self.granted_prefix}-{len(self.tokens)}"
         self.tokens[token] = TokenOnFile(**vars(self.granted))
         auth = {
             "client_token": token,
@@ -141,7 +144,7 @@ class FakeVault:
         content = self.secrets.get(path)
         mount = self._mount_of(path)
         if content is None or mount is None:
-            return failure(404)
+            return failure(404, *([f"{token} {self.secrets}"] if self.is_leaky else []))
         return answer({"data": content, "metadata": {"version": 1}} if self.mounts[mount] == 2 else content)
 
     def _mount(self, path: str, may_read: Iterable[str]) -> web.Response:

@@ -42,6 +42,10 @@ _CANDIDATES: Final = 40
 #: Requests per second below which they leave one by one.
 _SINGLY_BELOW_PER_S: Final = 20
 
+#: Share by which a period is longer than it must be: a server that counts at the same limit sees requests
+#: some milliseconds early or late, and each 429 costs a second of closed gate.
+SPACING_MARGIN: Final = 1.01
+
 #: Bounds of the exponential backoff, seconds.
 BACKOFF_BASE_S: Final = 1.0
 BACKOFF_CAP_S: Final = 60.0
@@ -66,6 +70,13 @@ def spacing(rate_per_s: float) -> tuple[int, float]:
     step = max(1, (most - least) // _CANDIDATES)
     n = max((floor(tenth), *range(least, most + 1, step)), key=merit)
     return n, 1 / floor(rate_per_s / n)
+
+
+def lasting_rate_per_s(rate_per_s: float) -> float:
+    """Give the requests per second that really leave, over a long time, under a ceiling."""
+    n, period_s = spacing(rate_per_s)
+    # No second holds more than a whole number of requests, and at least one.
+    return min(n / (period_s * SPACING_MARGIN), max(1.0, floor(rate_per_s)))
 
 
 def backoff_s(tries: int, dice: float, retry_after_s: float | None = None) -> float:

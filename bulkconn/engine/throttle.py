@@ -8,13 +8,10 @@ from collections import deque
 
 from asyncio_throttle.throttler import Throttler
 
-from bulkconn.core.pace import spacing
+from bulkconn.core.pace import SPACING_MARGIN, spacing
 
 #: Timers may fire a hair early; then the Throttler looks again after this long, not a whole period.
 _HAIR_S = 0.0005
-#: Share by which a period is longer than it must be: a server that counts at the same limit sees requests
-#: some milliseconds early or late, and each 429 costs a second of closed gate.
-_MARGIN = 1.01
 
 
 class SpacedThrottler(Throttler):
@@ -27,13 +24,13 @@ class SpacedThrottler(Throttler):
 
     def __init__(self, ceiling_per_s: float) -> None:
         n, period_s = spacing(ceiling_per_s)
-        super().__init__(n, period_s * _MARGIN, _HAIR_S)
+        super().__init__(n, period_s * SPACING_MARGIN, _HAIR_S)
         self._second: deque[float] = deque(maxlen=max(1, int(ceiling_per_s)))
 
     def set_rate(self, rate_per_s: float) -> None:
         """Change the pace from the next request on."""
         self.rate_limit, period_s = spacing(rate_per_s)
-        self.period = period_s * _MARGIN
+        self.period = period_s * SPACING_MARGIN
 
     async def acquire(self) -> None:
         """Wait for the next free place. Cancel: no place is taken."""

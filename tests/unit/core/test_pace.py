@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkconn.core.pace import BACKOFF_CAP_S, FLOOR_PER_S, Pace, backoff_s, spacing
+from bulkconn.core.pace import BACKOFF_CAP_S, FLOOR_PER_S, Pace, backoff_s, lasting_rate_per_s, spacing
 
 # --- spacing ----------------------------------------------------------------------------------------
 
@@ -252,3 +252,13 @@ def test_pace_whatever_happens_stays_between_floor_and_ceiling(
         else:
             pace.restart_low(now_s)
         assert min(FLOOR_PER_S, ceiling_per_s) <= pace.rate_per_s <= ceiling_per_s
+
+
+@pytest.mark.parametrize(
+    ("rate", "lasting"),
+    [(10, 10 / 1.01), (0.5, 0.5 / 1.01), (10.5, 10.0), (25, 25 / 1.01)],
+)
+def test_lasting_rate_is_what_spacing_leaves_of_the_ceiling(rate: float, lasting: float) -> None:
+    """A hundredth is slack, and no second holds a fraction of a request."""
+    assert lasting_rate_per_s(rate) == pytest.approx(lasting)
+    assert lasting_rate_per_s(rate) <= rate

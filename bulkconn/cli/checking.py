@@ -12,6 +12,7 @@ from bulkconn.core.diagnostics import Diagnostic, Severity
 from bulkconn.core.errors import ExitCode
 from bulkconn.core.outcome import Scope
 from bulkconn.core.report import Report, Stop, ThisRun
+from bulkconn.core.secret import REFERENCE_SCHEMES
 from bulkconn.core.validation import Validator
 from bulkconn.engine.survey import Survey, survey_batch
 from bulkconn.inventory.check import InventoryCheck
@@ -86,8 +87,13 @@ class Checked:
 
 
 @contextmanager
-def opened(given: Given, paths: Sequence[str], stdin: BinaryIO) -> Iterator[Checked]:
+def opened(
+    given: Given, paths: Sequence[str], stdin: BinaryIO, *, looks_for_secrets: bool = True
+) -> Iterator[Checked]:
     """Open inventories for both passes.
+
+    With `looks_for_secrets` a reference that cannot be resolved is an error of its row; without, any
+    reference is taken, and no store is touched.
 
     Raises:
         UsageError: one cannot be opened.
@@ -96,11 +102,12 @@ def opened(given: Given, paths: Sequence[str], stdin: BinaryIO) -> Iterator[Chec
     validator = Validator(
         ALL,
         defaults=given.row_defaults,
-        schemes=references.schemes,
+        schemes=references.schemes if looks_for_secrets else REFERENCE_SCHEMES,
         forbid_plaintext=given.is_on("forbid_plaintext_secrets"),
     )
     with Inventory.open(paths, stdin=stdin, encoding=given.text("encoding")) as inventory:
-        check = InventoryCheck(inventory, validator, reference_exists=references.exists)
+        exists = references.exists if looks_for_secrets else None
+        check = InventoryCheck(inventory, validator, reference_exists=exists)
         yield Checked(check, inventory, references)
 
 

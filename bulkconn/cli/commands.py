@@ -36,6 +36,50 @@ def run() -> None:
     """
 
 
+@options.command("rehearse", body="bulkconn.cli.rehearsing:rehearse")
+@options.inventories
+@options.group_of(
+    [
+        click.option(
+            "--faults",
+            type=click.Choice(["none", "mild", "storm"], case_sensitive=False),
+            default="mild",
+            show_default=True,
+            help="How badly the emulator behaves, and how often the worker is killed.",
+        ),
+        click.option("--seed", type=int, help="Of faults and kills. Left out: drawn, and shown."),
+        click.option(
+            "--emulator",
+            metavar="URL",
+            help="An emulator that you started; anything else is refused. Left out: one inside this process.",
+        ),
+        click.option(
+            "--rows",
+            type=Number(at_least=1, whole=True, example="5000"),
+            help="Rehearse only the first so many rows. Left out: all.",
+        ),
+        click.option(
+            "--keep",
+            metavar="DIR",
+            help="Leave ledger and rows (with dummies) in this new folder. Left out: nothing is left behind.",
+        ),
+        options.rows,
+        options.pace,
+        options.settle_grace,
+        options.output,
+        options.logs_of(level="warning"),
+    ]
+)
+def rehearse() -> None:
+    """Run the inventories against an emulator, with dummies for secrets, and print the proof.
+
+    The worker is the real program: it is killed and started again, the emulator loses answers. At the
+    end the emulator's books are held against the ledger. --rate, --concurrency and --settle-grace are
+    those of the real run, whose time and requests are forecast. It never talks to Adobe, resolves no
+    secret reference, and touches no ledger of yours. `-` reads standard input.
+    """
+
+
 @options.command("settle", body="bulkconn.cli.settling:settle", epilog=options.CREDENTIALS)
 @options.group_of(
     [options.ledger, options.target, options.pace, options.patience, options.output, options.logs]

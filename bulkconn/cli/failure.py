@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bulkconn.core.diagnostics import Diagnostic
 
 #: Commands that have `--output`.
-_WITH_OUTPUT: Final = frozenset({"plan", "run", "settle", "status", "sources"})
+_WITH_OUTPUT: Final = frozenset({"plan", "run", "rehearse", "settle", "status", "sources"})
 _AGAIN: Final = "the ledger is whole: the same command goes on where it was"
 
 

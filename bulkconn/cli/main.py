@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 COMMANDS: Final = {
     "plan": ("bulkconn.cli.commands:plan", "Say what a run would do; send nothing."),
     "run": ("bulkconn.cli.commands:run", "Create every base connection of an inventory, or go on with it."),
+    "rehearse": (
+        "bulkconn.cli.commands:rehearse",
+        "Try a run on an emulator, faults and kills included.",
+    ),
     "settle": ("bulkconn.cli.commands:settle", "Look up every row in doubt; send nothing."),
     "status": ("bulkconn.cli.commands:status", "Count the ledger's rows and group their errors."),
     "export": ("bulkconn.cli.commands:export", "Write the ledger as CSV, JSONL or JSON."),

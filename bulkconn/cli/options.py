@@ -198,6 +198,11 @@ pace: Final = group_of(
         ),
     ]
 )  # fmt: skip
+settle_grace: Final = _option(
+    "--settle-grace", "BULKCONN_SETTLE_GRACE",
+    "Seconds that a row in doubt must stay invisible before it may be sent again, or never.",
+    type=Number(at_least=0, never=True, example="120"), default=120, metavar="SECONDS",
+)  # fmt: skip
 patience: Final = group_of(
     [
         _option(
@@ -210,11 +215,7 @@ patience: Final = group_of(
             "Per row, of a POST that may have been processed, after settling found nothing.",
             type=Number(at_least=0, whole=True, example="2"), default=2, metavar="NUMBER",
         ),
-        _option(
-            "--settle-grace", "BULKCONN_SETTLE_GRACE",
-            "Seconds that a row in doubt must stay invisible before it may be sent again, or never.",
-            type=Number(at_least=0, never=True, example="120"), default=120, metavar="SECONDS",
-        ),
+        settle_grace,
         _option(
             "--max-wait", "BULKCONN_MAX_WAIT",
             "Seconds without a definitive answer before the run stops; it can be resumed.",

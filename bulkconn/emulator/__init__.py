@@ -16,6 +16,7 @@ from bulkconn.emulator.menu import Fault, Place, fault_menu
 from bulkconn.emulator.offers import OfferedSpec
 from bulkconn.emulator.records import Connection, RequestRecord
 from bulkconn.emulator.serve import serve
+from bulkconn.emulator.service import BASE_PATH
 from bulkconn.emulator.settings import (
     Cloud,
     EmulatorSettings,
@@ -26,6 +27,7 @@ from bulkconn.emulator.settings import (
 )
 
 __all__ = [
+    "BASE_PATH",
     "Books",
     "Cloud",
     "Connection",

@@ -62,9 +62,9 @@ _LEVELS: Final = {
             *("slow_create:0.005:1", "status_429:0.002:1", "status_429_odd:0.002"),
             *("status_429_odd_after:0.002", "revoke_token:0.002"),
             *("storm_429:0.0005:2", "outage:0.0005:2", "down:0.0005:2"),
-            *("get_status_500:0.03", "get_status_429:0.01:1", "get_reset:0.03", "get_slow:0.03:0.5"),
-            *("get_cut_body:0.03", "get_bad_json:0.03", "get_odd_shape:0.03", "get_foreign_next:0.03"),
-            *("token_status_500:0.2", "token_status_429:0.1:1"),
+            *("get_status_500:0.02", "get_status_429:0.005:1", "get_reset:0.02", "get_slow:0.02:0.5"),
+            *("get_cut_body:0.02", "get_bad_json:0.02", "get_odd_shape:0.02", "get_foreign_next:0.02"),
+            *("token_status_500:0.1", "token_status_429:0.05:1"),
         ),
         once=(
             *("reset_before", "reset_after_create", "cut_body", "bad_json", "no_id", "garbage"),

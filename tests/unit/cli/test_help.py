@@ -49,6 +49,20 @@ FLAGS = {
     "run": {**RUN, "--yes": ""},
     "plan": {**RUN, "--offline": ""},
     "settle": {**TARGET, **LOOKING},
+    "rehearse": {
+        "--faults": "BULKCONN_REHEARSE_FAULTS",
+        "--seed": "BULKCONN_REHEARSE_SEED",
+        "--emulator": "BULKCONN_REHEARSE_EMULATOR",
+        "--rows": "BULKCONN_REHEARSE_ROWS",
+        "--keep": "BULKCONN_REHEARSE_KEEP",
+        "--rate": "BULKCONN_RATE",
+        "--concurrency": "BULKCONN_CONCURRENCY",
+        "--settle-grace": "BULKCONN_SETTLE_GRACE",
+        "--sandbox": "BULKCONN_SANDBOX",
+        "--platform-cloud": "BULKCONN_PLATFORM_CLOUD",
+        "--skip-invalid": "BULKCONN_SKIP_INVALID",
+        "--output": "BULKCONN_OUTPUT",
+    },
     "status": LOOKING,
     "export": {"--ledger": "BULKCONN_LEDGER", "--state": "", "--format": "", "-o": ""},
     "sources": {"--output": "BULKCONN_OUTPUT"},
@@ -120,7 +134,7 @@ def test_help_of_the_program_lists_every_command() -> None:
     assert "Exit codes: 0 " in text
 
 
-@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["export"], ["demo"]], ids=" ".join)
+@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["rehearse"], ["export"], ["demo"]], ids=" ".join)
 def test_help_as_a_process_imports_nothing_heavy(words: list[str]) -> None:
     """A help text costs nothing but click."""
     done = subprocess.run(

@@ -1,9 +1,9 @@
 """Connection specs: what each source asks for on each cloud, and whether a request body fulfils it.
 
 The schemas beside this module were written from Adobe's pages (help/sources/tutorials/api/create/databases
-and help/sources/connectors/databases: postgres.md, mysql.md, redshift.md), not from bulkconn's own sources:
-a mistake there must not be found right here. Where two pages list different `sslMode` values for Azure, all
-of them are taken. The `name` of PostgreSQL's spec is in no page; ours is a guess that nothing may rest on.
+and help/sources/connectors/databases), not from bulkconn's own sources: a mistake there must not be found
+right here. Only what a page requires is required. Where two pages list different `sslMode` values for
+Azure, all of them are taken. Most specs' `name` is in no page; ours are guesses that nothing may rest on.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Catalogue", "ConnectionSpec", "load_catalogue"]
 
-_SPEC_FILES: Final = ("postgresql", "mysql", "redshift")
+#: The one file among the schemas that is no connection spec: the body around the parameters.
+_ENVELOPE: Final = "create_connection.json"
 _LISTED_PARAMETERS: Final = 8
 _USUAL_SECRETS: Final = frozenset({"password", "connectionString"})
 
@@ -150,15 +151,21 @@ class Catalogue:
 
 def load_catalogue(*, any_spec: bool = False) -> Catalogue:
     """Read and compile the schemas; with `any_spec` others than theirs are taken too."""
-    files = [_read(name) for name in _SPEC_FILES]
-    specs = {cloud: {file["id"]: _spec(file, cloud, Draft7Validator) for file in files} for cloud in Cloud}
-    return Catalogue(specs, Draft7Validator(_read("create_connection")), any_spec=any_spec)
-
-
-def _read(name: str) -> dict[str, Any]:
-    text = resources.files(__package__).joinpath("schemas", f"{name}.json").read_text("utf-8")
-    document: dict[str, Any] = json.loads(text)
-    return document
+    documents = {
+        file.name: json.loads(file.read_text("utf-8"))
+        for file in resources.files(__package__).joinpath("schemas").iterdir()
+    }
+    envelope = Draft7Validator(documents.pop(_ENVELOPE))
+    specs = {
+        cloud: {
+            file["id"]: _spec(file, cloud, Draft7Validator)
+            for _, file in sorted(documents.items())
+            # What a cloud has no way to sign in to is not there at all.
+            if file["authSpecByCloud"][cloud]
+        }
+        for cloud in Cloud
+    }
+    return Catalogue(specs, envelope, any_spec=any_spec)
 
 
 def _spec(file: Mapping[str, Any], cloud: Cloud, make: type[Draft7Validator]) -> ConnectionSpec:
@@ -222,8 +229,8 @@ def _refuse(errors: Iterable[ValidationError]) -> None:
                     for name in cast("Mapping[str, Any]", error.instance)
                     if name not in known
                 )
-            case "minLength":
-                missing.append(".".join(path))
+            case "minLength" | "minProperties":
+                missing.append(".".join(path) or "all parameters")
             case _:
                 bad.append(".".join(path) or "the body")
     if missing:

@@ -44,14 +44,14 @@ _STRING_PARTS: Final = (
     StringPart(
         "EncryptionMethod",
         "encryption_method",
-        "SSL encryption: 0 disabled, 1 enabled, 6 RequestSSL",
+        "SSL: 6 is RequestSSL",
         always=False,
         allowed=("0", "1", "6"),
     ),
     StringPart(
         "ValidateServerCertificate",
         "validate_server_certificate",
-        "Whether the server's certificate is validated: 0 no, 1 yes",
+        "Validate the certificate",
         always=False,
         allowed=("0", "1"),
     ),

@@ -99,7 +99,7 @@ def test_run_without_credentials_ends_with_2_and_names_them(console: Console) ->
         ("settle",),
         ("status",),
         ("status", "--ledger", "none.db"),
-        ("sources", "oracle"),
+        ("sources", "informix"),
     ],
     ids=[
         *("no-file", "no-argument", "rate", "flag", "stdin", "http", "url", "create"),

@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.emulator.client import (
     BASIC,
+    MARIADB,
     MYSQL,
     POSTGRESQL,
     REDSHIFT,
@@ -157,9 +158,8 @@ REFUSED = [
     pytest.param(
         "dev", REDSHIFT, BASIC, login_params(sslMode=None, schema="s"), "1312-400", id="redshift-azure-schema"
     ),
-    pytest.param(
-        "dev-aws", REDSHIFT, BASIC, login_params(sslMode=None), "1304-400", id="redshift-aws-no-schema"
-    ),
+    pytest.param("dev-aws", REDSHIFT, BASIC, {}, "1304-400", id="redshift-aws-nothing"),
+    pytest.param("dev-aws", MARIADB, BASIC, login_params(port=None), "1413-400", id="azure-alone"),
     pytest.param("dev", "made-up", BASIC, login_params(), "1413-400", id="unknown-spec"),
 ]
 

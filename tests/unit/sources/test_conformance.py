@@ -9,62 +9,29 @@ import pytest
 
 from bulkconn.core.columns import spellings
 from bulkconn.core.diagnostics import Severity
-from bulkconn.core.endpoint import BuiltString, Endpoint, InventoryRow
+from bulkconn.core.endpoint import BuiltString, InventoryRow
 from bulkconn.core.layout import column_names
 from bulkconn.core.request import build_request, secret_refs, secret_values
 from bulkconn.core.secret import SecretStr
-from bulkconn.core.source import AuthSpec, Need, Parameter, PlatformCloud, Source, StringPart, ValueKind
+from bulkconn.core.source import AuthSpec, Need, PlatformCloud, Source, ValueKind
 from bulkconn.core.validation import Invalid, Validated, Validator
 from bulkconn.sources import ALL, find_source
+from tests.unit.sources.rows import (
+    SECRET,
+    SPECS,
+    column_of,
+    complete_row,
+    filled_by,
+    minimal_row,
+    need_of,
+    valid,
+)
 
-_SPECS = [
-    pytest.param(source, auth, id=f"{source.slug}-{auth.platform_cloud}-{auth.auth}")
-    for source in ALL
-    for auth in source.auths
-]
-_SECRET = "do-not-show-7351"
 _EDITS = {
     ValueKind.TEXT: ["edited"],
     ValueKind.PORT: ["1234"],
     ValueKind.BOOLEAN: ["false"],
 }
-
-
-def _row(source: Source, auth: AuthSpec, **changes: str | None) -> InventoryRow:
-    """Give a complete row: a string that can be built is built, every secret is a literal."""
-    cells: dict[str, str | None] = {
-        "name": "Acme",
-        "source": source.slug,
-        "platform_cloud": auth.platform_cloud,
-        "auth": auth.auth,
-        "sandbox": "dev",
-    }
-    cells |= {_column(what): _SECRET if what.secret else what.example for what in _filled_by(auth)}
-    cells |= changes
-    return InventoryRow("a.csv", 2, {name: cell for name, cell in cells.items() if cell})
-
-
-def _filled_by(auth: AuthSpec) -> list[Parameter | StringPart]:
-    parts: list[Parameter | StringPart] = [part for part in auth.string_parts if part.always]
-    return parts + [
-        parameter
-        for parameter in auth.parameters
-        if not (auth.string_parts and parameter.kind is ValueKind.CONNECTION_STRING)
-    ]
-
-
-def _column(what: Parameter | StringPart) -> str:
-    return what.column if isinstance(what, StringPart) else what.name
-
-
-def _need(what: Parameter | StringPart) -> Need:
-    return Need.REQUIRED if isinstance(what, StringPart) else what.need
-
-
-def _valid(row: InventoryRow) -> Endpoint:
-    result = Validator(ALL).validate(row)
-    assert isinstance(result, Validated), result
-    return result.endpoint
 
 
 def test_names_of_all_sources_are_unique() -> None:
@@ -103,7 +70,7 @@ def test_connection_spec_ids_of_all_sources_differ() -> None:
     assert len({source.connection_spec_id for source in ALL}) == len(ALL)
 
 
-@pytest.mark.parametrize(("source", "auth"), _SPECS)
+@pytest.mark.parametrize(("source", "auth"), SPECS)
 def test_columns_of_an_auth_spec_can_be_told_apart(source: Source, auth: AuthSpec) -> None:
     """Every auth spec has columns, one of them secret, and no spelling means two of them."""
     names = list(column_names(auth))
@@ -116,30 +83,44 @@ def test_columns_of_an_auth_spec_can_be_told_apart(source: Source, auth: AuthSpe
     assert all(what.default in what.allowed for what in auth.parameters if what.default and what.allowed)
 
 
-@pytest.mark.parametrize(("source", "auth"), _SPECS)
+@pytest.mark.parametrize(("source", "auth"), SPECS)
 def test_row_of_the_examples_becomes_a_request(source: Source, auth: AuthSpec) -> None:
     """A row made of the documented examples is valid, and its body has what the auth spec says."""
-    result = Validator(ALL).validate(_row(source, auth))
+    result = Validator(ALL).validate(complete_row(source, auth))
     assert isinstance(result, Validated), result
-    cautions = (*source.cautions, *auth.cautions)
-    assert [one.message for one in result.warnings] == [one.message for one in cautions]
+    cautions = [one.message for one in (*source.cautions, *auth.cautions)]
+    assert [one.message for one in result.warnings if one.column == "source"] == cautions
+    # Only of what no page explains there is nothing to show.
+    assert [one.column for one in result.warnings if one.column != "source"] == [
+        what.name for what in auth.parameters if what.need is Need.UNKNOWN and not what.example
+    ]
     body = build_request(result.endpoint, {}).body()
     assert body["auth"]["specName"] == auth.spec_name
     assert body["auth"].get("type") == auth.auth_type
     assert body["connectionSpec"] == {"id": source.connection_spec_id, "version": "1.0"}
     assert {name: type(value) for name, value in body["auth"]["params"].items()} == {
-        what.name: bool if what.kind is ValueKind.BOOLEAN else str for what in auth.parameters
+        what.name: bool if what.kind is ValueKind.BOOLEAN else str
+        for what in auth.parameters
+        if what.secret or what.example
     }
 
 
-@pytest.mark.parametrize(("source", "auth"), _SPECS)
+@pytest.mark.parametrize(("source", "auth"), SPECS)
+def test_row_of_what_is_required_becomes_a_request(source: Source, auth: AuthSpec) -> None:
+    """Nothing else is needed: what has a default is sent with it."""
+    body = build_request(valid(minimal_row(source, auth)), {}).body()
+    required = {what.name for what in auth.parameters if what.need is Need.REQUIRED or what.default}
+    assert body["auth"]["params"].keys() == (required or {auth.parameters[0].name})
+
+
+@pytest.mark.parametrize(("source", "auth"), SPECS)
 def test_row_without_a_required_column_names_it(source: Source, auth: AuthSpec) -> None:
     """Each required column that is missing gives a diagnostic that names it; a default stands in for it."""
-    for what in _filled_by(auth):
-        name, default = _column(what), getattr(what, "default", None)
-        if _need(what) is not Need.REQUIRED:
+    for what in filled_by(auth):
+        name, default = column_of(what), getattr(what, "default", None)
+        if need_of(what) is not Need.REQUIRED:
             continue
-        result = Validator(ALL).validate(_row(source, auth, **{name: None}))
+        result = Validator(ALL).validate(complete_row(source, auth, **{name: None}))
         if default is not None:
             assert isinstance(result, Validated)
             assert dict(result.endpoint.params)[name] == default
@@ -149,13 +130,13 @@ def test_row_without_a_required_column_names_it(source: Source, auth: AuthSpec) 
         assert (one.column, one.message) == (name, f"{name} is missing")
 
 
-@pytest.mark.parametrize(("source", "auth"), _SPECS)
+@pytest.mark.parametrize(("source", "auth"), SPECS)
 def test_row_without_a_column_of_unknown_need_is_sent_with_a_warning(source: Source, auth: AuthSpec) -> None:
     """What the pages show and do not explain may be left out, and is said once; never all of it."""
     unknown = [what for what in auth.parameters if what.need is Need.UNKNOWN and what.default is None]
     for what in unknown:
         validator = Validator(ALL)
-        result = validator.validate(_row(source, auth, **{what.name: None}))
+        result = validator.validate(complete_row(source, auth, **{what.name: None}))
         if [what] == list(auth.parameters):
             assert isinstance(result, Invalid)
             continue
@@ -163,50 +144,52 @@ def test_row_without_a_column_of_unknown_need_is_sent_with_a_warning(source: Sou
         assert what.name not in dict(result.endpoint.params)
         (one,) = [one for one in result.warnings if one.column == what.name]
         assert one.message.startswith(f"{what.name} is missing, here and maybe in later rows; ")
-        again = validator.validate(_row(source, auth, **{what.name: None}))
+        again = validator.validate(complete_row(source, auth, **{what.name: None}))
         assert isinstance(again, Validated)
         assert again.warnings == ()
     if unknown:
-        result = Validator(ALL).validate(_row(source, auth, **dict.fromkeys(map(_column, _filled_by(auth)))))
+        result = Validator(ALL).validate(
+            complete_row(source, auth, **dict.fromkeys(map(column_of, filled_by(auth))))
+        )
         assert isinstance(result, Invalid)
 
 
-@pytest.mark.parametrize(("source", "auth"), _SPECS)
-def test_row_without_an_optional_column_is_valid(source: Source, auth: AuthSpec) -> None:
+@pytest.mark.parametrize(("source", "auth"), SPECS)
+def test_row_without_an_optional_column_isvalid(source: Source, auth: AuthSpec) -> None:
     """What may be left out is not missed; its default is sent, if it has one."""
     for what in auth.parameters:
         if what.need is Need.OPTIONAL or (what.need is Need.UNKNOWN and what.default is not None):
-            result = Validator(ALL).validate(_row(source, auth, **{what.name: None}))
+            result = Validator(ALL).validate(complete_row(source, auth, **{what.name: None}))
             assert isinstance(result, Validated)
             assert not [one for one in result.warnings if one.column == what.name]
             body = build_request(result.endpoint, {}).body()
             assert body["auth"]["params"].get(what.name) == what.default
 
 
-@pytest.mark.parametrize(("source", "auth"), _SPECS)
+@pytest.mark.parametrize(("source", "auth"), SPECS)
 def test_row_with_a_column_that_no_page_knows_is_refused_with_a_suggestion(
     source: Source, auth: AuthSpec
 ) -> None:
     """A slip in a column's name is an error that says what was meant, never ignored."""
-    for what in _filled_by(auth):
-        name = _column(what)
+    for what in filled_by(auth):
+        name = column_of(what)
         slip = name[:-1] + ("x" if name[-1] != "x" else "y")
-        result = Validator(ALL).validate(_row(source, auth, **{slip: _SECRET}))
+        result = Validator(ALL).validate(complete_row(source, auth, **{slip: SECRET}))
         assert isinstance(result, Invalid)
         (one,) = [one for one in result.diagnostics if one.severity is Severity.ERROR]
         assert one.column == slip
         assert one.fix.startswith("write ")
-        assert _SECRET not in str(one)
+        assert SECRET not in str(one)
 
 
-@pytest.mark.parametrize(("source", "auth"), _SPECS)
+@pytest.mark.parametrize(("source", "auth"), SPECS)
 def test_row_with_every_allowed_value_sends_it_as_given(source: Source, auth: AuthSpec) -> None:
     """Whatever a page lists is accepted and sent to the letter; a near miss is refused with it."""
     for what in auth.parameters:
         for value in what.allowed:
-            endpoint = _valid(_row(source, auth, **{what.name: value}))
+            endpoint = valid(complete_row(source, auth, **{what.name: value}))
             assert dict(endpoint.params)[what.name] == value
-            result = Validator(ALL).validate(_row(source, auth, **{what.name: value.swapcase()}))
+            result = Validator(ALL).validate(complete_row(source, auth, **{what.name: value.swapcase()}))
             assert isinstance(result, Invalid)
             (one,) = result.diagnostics
             assert one.found == value.swapcase()
@@ -214,36 +197,33 @@ def test_row_with_every_allowed_value_sends_it_as_given(source: Source, auth: Au
             assert one.fix.startswith("write ")
 
 
-@pytest.mark.parametrize(("source", "auth"), _SPECS)
+@pytest.mark.parametrize(("source", "auth"), SPECS)
 def test_secret_of_a_row_is_nowhere_but_in_the_body(source: Source, auth: AuthSpec) -> None:
     """A literal secret shows in no repr, cell, fingerprint or diagnostic; it is known to the redaction."""
-    row = _row(source, auth)
-    endpoint = _valid(row)
+    row = complete_row(source, auth)
+    endpoint = valid(row)
     request = build_request(endpoint, {})
-    assert _SECRET in str(request.body())
-    assert any(_SECRET in text for text in secret_values(request))
+    assert SECRET in str(request.body())
+    assert any(SECRET in text for text in secret_values(request))
     for shown in (repr(row), repr(endpoint), repr(request), str(endpoint.cells)):
-        assert _SECRET not in shown
-    other = next(what for what in _filled_by(auth) if what.secret)
-    name = other.column if isinstance(other, StringPart) else other.name
-    assert _valid(_row(source, auth, **{name: "another"})).fingerprint == endpoint.fingerprint
+        assert SECRET not in shown
+    name = next(column_of(what) for what in filled_by(auth) if what.secret)
+    assert valid(complete_row(source, auth, **{name: "another"})).fingerprint == endpoint.fingerprint
     wrong = Validator(ALL).validate(
-        _row(source, auth, **{name: f"{_SECRET};\x00", "port": "x", "pasword": _SECRET})
+        complete_row(source, auth, **{name: f"{SECRET};\x00", "port": "x", "pasword": SECRET})
     )
     assert isinstance(wrong, Invalid)
-    assert _SECRET not in str(wrong)
+    assert SECRET not in str(wrong)
 
 
-@pytest.mark.parametrize(("source", "auth"), _SPECS)
+@pytest.mark.parametrize(("source", "auth"), SPECS)
 def test_cells_of_a_row_are_an_inventory_again(source: Source, auth: AuthSpec) -> None:
     """What the ledger keeps, with the secret filled in, gives the same endpoint; references are kept."""
-    row = _row(source, auth, x_team="sales", description="For the ledger")
-    secret = next(what for what in _filled_by(auth) if what.secret)
-    name = secret.column if isinstance(secret, StringPart) else secret.name
-    referring = replace(row, cells={**row.cells, name: "env://DB_PASSWORD"})
-    endpoint = _valid(referring)
-    assert endpoint.cells[name] == "env://DB_PASSWORD"
-    again = _valid(
+    row = complete_row(source, auth, x_team="sales", description="For the ledger")
+    references = {column_of(what): f"env://{column_of(what)}" for what in filled_by(auth) if what.secret}
+    endpoint = valid(replace(row, cells={**row.cells, **references}))
+    assert endpoint.cells.items() >= references.items()
+    again = valid(
         InventoryRow(
             "a.csv",
             2,
@@ -261,22 +241,22 @@ def test_cells_of_a_row_are_an_inventory_again(source: Source, auth: AuthSpec) -
         )
     )
     assert again == endpoint
-    (reference,) = secret_refs(endpoint)
-    request = build_request(endpoint, {reference: SecretStr(_SECRET)})
-    assert request == build_request(_valid(row), {})
+    assert {one.uri for one in secret_refs(endpoint)} == set(references.values())
+    request = build_request(endpoint, {one: SecretStr(SECRET) for one in secret_refs(endpoint)})
+    assert request == build_request(valid(row), {})
 
 
-@pytest.mark.parametrize(("source", "auth"), _SPECS)
+@pytest.mark.parametrize(("source", "auth"), SPECS)
 def test_edit_of_a_row_changes_the_fingerprint(source: Source, auth: AuthSpec) -> None:
     """Whatever is sent and not secret shows in the fingerprint when it is edited."""
-    original = _valid(_row(source, auth)).fingerprint
+    original = valid(complete_row(source, auth)).fingerprint
     edits = {"name": "edited", "sandbox": "edited", "description": "edited"}
-    for what in _filled_by(auth):
+    for what in filled_by(auth):
         if not what.secret:
             choices = [*what.allowed, *_EDITS[what.kind]]
-            edits[_column(what)] = next(one for one in choices if one != what.example)
+            edits[column_of(what)] = next(one for one in choices if one != what.example)
     for name, value in edits.items():
-        assert _valid(_row(source, auth, **{name: value})).fingerprint != original
+        assert valid(complete_row(source, auth, **{name: value})).fingerprint != original
 
 
 @pytest.mark.parametrize(
@@ -290,16 +270,18 @@ def test_edit_of_a_row_changes_the_fingerprint(source: Source, auth: AuthSpec) -
 )
 def test_string_of_a_source_is_built_after_its_pattern(source: Source, auth: AuthSpec) -> None:
     """The parts stand in the documented order; a whole string of the same text sends the same body."""
-    endpoint = _valid(_row(source, auth))
+    endpoint = valid(complete_row(source, auth))
     (value,) = dict(endpoint.params).values()
     assert isinstance(value, BuiltString)
     assert [part for part, _ in value.parts] == [part for part in auth.string_parts if part.always]
     body = build_request(endpoint, {}).body()
     whole = body["auth"]["params"]["connectionString"]
     assert "{" not in whole.replace('[{"user"', "")
-    assert f"{_SECRET}" in whole
+    assert f"{SECRET}" in whole
     given = {part.column: None for part in auth.string_parts}
-    assert build_request(_valid(_row(source, auth, **given, connectionString=whole)), {}).body() == body
+    assert (
+        build_request(valid(complete_row(source, auth, **given, connectionString=whole)), {}).body() == body
+    )
 
 
 @pytest.mark.parametrize(
@@ -328,7 +310,7 @@ def test_schema_of_redshift_is_known_on_aws_only() -> None:
     redshift = find_source("redshift")
     assert redshift is not None
     azure = next(auth for auth in redshift.auths if auth.platform_cloud is PlatformCloud.AZURE)
-    result = Validator(ALL).validate(_row(redshift, azure, schema="public"))
+    result = Validator(ALL).validate(complete_row(redshift, azure, schema="public"))
     assert isinstance(result, Invalid)
     (one,) = result.diagnostics
     assert one.column == "schema"

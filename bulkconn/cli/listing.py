@@ -11,6 +11,7 @@ from bulkconn.core.errors import ExitCode, UsageError
 from bulkconn.core.source import PlatformCloud
 from bulkconn.core.suggest import nearest
 from bulkconn.inventory.formats import InventoryFormat
+from bulkconn.inventory.templates import example
 from bulkconn.inventory.templates import template as skeleton
 from bulkconn.report.sources import render_source, render_sources, source_json
 from bulkconn.sources import ALL, find_source
@@ -30,7 +31,7 @@ def sources(params: Mapping[str, Any]) -> int:
     elif name is None:
         click.echo(render_sources(chosen))
     else:
-        click.echo(render_source(chosen[0], example=skeleton(chosen)))
+        click.echo(render_source(chosen[0], example=example(chosen[0])))
     return int(ExitCode.OK)
 
 

@@ -49,10 +49,19 @@ def template(
         )
     rows = [_row(source, spec) for source, spec in chosen]
     if format is InventoryFormat.CSV:
-        return _csv(rows, chosen)
+        columns = dict.fromkeys(name for _, spec in chosen for name in column_names(spec))
+        return _csv(rows, (*_COMMON_SHOWN, *columns))
     if format is InventoryFormat.JSON:
         return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def example(source: Source) -> str:
+    """Give the smallest CSV inventory that shows every auth spec of a source: no column in it is empty."""
+    rows = [_row(source, spec) for spec in source.auths]
+    for row in rows:
+        del row["description"]
+    return _csv(rows, tuple(dict.fromkeys(name for row in rows for name in row)))
 
 
 def _row(source: Source, spec: AuthSpec) -> dict[str, str]:
@@ -71,11 +80,10 @@ def _row(source: Source, spec: AuthSpec) -> dict[str, str]:
     else:
         built = set()
     row |= {parameter.name: parameter.example for parameter in spec.parameters if parameter.name not in built}
-    return row
+    return {name: cell for name, cell in row.items() if cell}
 
 
-def _csv(rows: Iterable[dict[str, str]], chosen: Iterable[tuple[Source, AuthSpec]]) -> str:
-    headers = dict.fromkeys((*_COMMON_SHOWN, *(name for _, spec in chosen for name in column_names(spec))))
+def _csv(rows: Iterable[dict[str, str]], headers: Sequence[str]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, headers, restval="", lineterminator="\n")
     writer.writeheader()

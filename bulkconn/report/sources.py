@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from dataclasses import dataclass, field
+from textwrap import TextWrapper
+from typing import TYPE_CHECKING, Any, Final
+
+from bulkconn.core.source import BOOLEANS, Need, Parameter, StringPart, ValueKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from bulkconn.core.source import Parameter, Source, StringPart
+    from bulkconn.core.source import AuthSpec, Source
+
+#: What a terminal shows without wrapping.
+_WIDTH: Final = 80
+#: What marks a column in the table of a source. A part is needed unless the string is given whole.
+_MARKS: Final = {Need.REQUIRED: "x", Need.UNKNOWN: "?", Need.OPTIONAL: "o"}
+_PART: Final = "p"
+_OPTION: Final = "o"
+_ABSENT: Final = "."
+_LEGEND: Final = {
+    "x": "x required",
+    "?": "? maybe required, no page says",
+    "o": "o optional",
+    "p": "p part of the string, unless connectionString is given",
+    "*": "* secret, best as a reference",
+}
+_VARIABLE: Final = re.compile(r"env://(\w+)")
 
 
 def source_json(source: Source) -> dict[str, Any]:
@@ -25,10 +46,10 @@ def source_json(source: Source) -> dict[str, Any]:
                 "columns": [
                     # The whole string or its parts: where there are both, neither is required by itself.
                     *(
-                        _column_json(column, is_required=column.required and not auth.string_parts)
-                        for column in auth.parameters
+                        _column_json(one, is_required=one.required and not auth.string_parts)
+                        for one in auth.parameters
                     ),
-                    *(_column_json(column, is_required=False) for column in auth.string_parts),
+                    *(_column_json(part, is_required=False) for part in auth.string_parts),
                 ],
             }
             for auth in source.auths
@@ -50,34 +71,90 @@ def render_sources(sources: Iterable[Source]) -> str:
 
 
 def render_source(source: Source, *, example: str) -> str:
-    """Give one screen: each auth spec with its columns, notes, and an example inventory."""
-    lines = [f"{source.title}: source = {' or '.join((source.slug, *source.aliases))}"]
-    lines.append(f"connection spec {source.connection_spec_id}")
-    for auth in source.auths:
-        lines += ["", f'auth = {auth.auth} on {auth.platform_cloud.value} ("{auth.spec_name}")']
-        lines += _column_lines(auth.parameters, is_optional=bool(auth.string_parts))
-        if auth.string_parts:
-            lines.append("  or, instead of the whole string, its parts:")
-            lines += _column_lines(auth.string_parts)
-    if source.notes:
-        lines += ["", "notes:", *(f"  {note}" for note in source.notes)]
-    return "\n".join([*lines, "", "as CSV:", example.rstrip("\n")])
+    """Give one screen: each auth spec, a table of their columns, notes, and an example inventory."""
+    also = f" (also {', '.join(source.aliases)})" if source.aliases else ""
+    lines = [
+        *_wrapped(f"{source.title}: source = {source.slug}{also}"),
+        f"connection spec {source.connection_spec_id}, version {source.connection_spec_version}",
+        "",
+        *_auth_lines(source.auths),
+        "",
+        *_column_lines(source.auths),
+    ]
+    cautions = dict.fromkeys((*source.cautions, *(one for auth in source.auths for one in auth.cautions)))
+    said = [*(f"warning: {one.message}: {one.fix}" for one in cautions), *source.notes]
+    if said:
+        lines += ["", *(line for text in said for line in _wrapped(text))]
+    variables = sorted(set(_VARIABLE.findall(example)))
+    lines += ["", *_wrapped(f"with {', '.join(variables)} set,"), "as CSV:"]
+    return "\n".join([*lines, example.rstrip("\n")])
 
 
-def _column_lines(columns: Sequence[Parameter | StringPart], *, is_optional: bool = False) -> list[str]:
-    width = max((len(_name(column)) for column in columns), default=0)
-    lines = []
-    for column in columns:
-        facts = ["required" if _is_required(column) and not is_optional else "optional"]
-        if column.secret:
-            facts.append("secret")
-        if column.allowed:
-            facts.append(f"one of {', '.join(column.allowed)}")
-        default = getattr(column, "default", None)
-        if default is not None:
-            facts.append(f"default {default}")
-        lines.append(f"  {_name(column):<{width}}  {column.description} ({'; '.join(facts)})")
-    return lines
+def _auth_lines(auths: Iterable[AuthSpec]) -> Iterator[str]:
+    ways = [
+        (f"{letter} auth = {auth.auth} on {auth.platform_cloud}", auth.spec_name)
+        for letter, auth in _lettered(auths)
+    ]
+    width = max(len(way) for way, _ in ways)
+    for way, spec_name in ways:
+        yield f'{way:{width}} "{spec_name}"'
+
+
+@dataclass(slots=True)
+class _Line:
+    """One line of the table: a column as one or more auth specs know it."""
+
+    name: str
+    text: str
+    marks: dict[str, str] = field(default_factory=dict)
+
+
+def _column_lines(auths: Iterable[AuthSpec]) -> Iterator[str]:
+    lines: dict[tuple[str, str], _Line] = {}
+    letters = []
+    for letter, auth in _lettered(auths):
+        letters.append(letter)
+        columns: list[Parameter | StringPart] = [*auth.parameters, *auth.string_parts]
+        for column in columns:
+            line = _Line(f"{_name(column)}{'*' if column.secret else ''}", _text(column))
+            lines.setdefault((line.name, line.text), line).marks[letter] = _mark(column, auth)
+    width = max(len(line.name) for line in lines.values())
+    yield f"{'':{width}}  {' '.join(letters)}"
+    for line in lines.values():
+        marks = " ".join(line.marks.get(letter, _ABSENT) for letter in letters)
+        head = f"{line.name:{width}}  {marks}  "
+        yield from _wrapped(line.text, head=head, indent=len(head))
+    used = {mark for line in lines.values() for mark in line.marks.values()} | {"*"}
+    yield from _wrapped("; ".join(text for mark, text in _LEGEND.items() if mark in used), indent=0)
+
+
+def _wrapped(text: str, *, head: str = "", indent: int = 2) -> list[str]:
+    """Break a text into lines, but no name at its hyphens."""
+    wrapper = TextWrapper(_WIDTH, initial_indent=head, subsequent_indent=" " * indent, break_on_hyphens=False)
+    return wrapper.wrap(text)
+
+
+def _lettered(auths: Iterable[AuthSpec]) -> Iterator[tuple[str, AuthSpec]]:
+    """Give each auth spec a letter, by which the table of columns names it."""
+    return zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", auths, strict=False)
+
+
+def _mark(column: Parameter | StringPart, auth: AuthSpec) -> str:
+    if isinstance(column, StringPart):
+        return _PART if column.always else _OPTION
+    if auth.string_parts and column.kind is ValueKind.CONNECTION_STRING:
+        return _OPTION
+    return _OPTION if column.default is not None else _MARKS[column.need]
+
+
+def _text(column: Parameter | StringPart) -> str:
+    facts = [column.description]
+    allowed = BOOLEANS if column.kind is ValueKind.BOOLEAN else column.allowed
+    if allowed:
+        facts.append(f"one of {', '.join(allowed)}")
+    if isinstance(column, Parameter) and column.default is not None:
+        facts.append(f"{column.default} if left out")
+    return "; ".join(facts)
 
 
 def _column_json(column: Parameter | StringPart, *, is_required: bool) -> dict[str, Any]:
@@ -85,14 +162,10 @@ def _column_json(column: Parameter | StringPart, *, is_required: bool) -> dict[s
         "name": _name(column),
         "required": is_required,
         "secret": column.secret,
-        "allowed": list(column.allowed),
-        "default": getattr(column, "default", None),
+        "allowed": list(BOOLEANS if column.kind is ValueKind.BOOLEAN else column.allowed),
+        "default": column.default if isinstance(column, Parameter) else None,
     }
 
 
 def _name(column: Parameter | StringPart) -> str:
-    return getattr(column, "column", "") or getattr(column, "name", "")
-
-
-def _is_required(column: Parameter | StringPart) -> bool:
-    return bool(getattr(column, "required", getattr(column, "always", False)))
+    return column.column if isinstance(column, StringPart) else column.name

@@ -37,9 +37,7 @@ _WAREHOUSE: Final = Parameter("warehouse", "Warehouse to use", example="COMPUTE_
 #: Listed on the overview page; in no body of the API page.
 _PORT: Final = Parameter("port", "TCP port", need=Need.UNKNOWN, kind=ValueKind.PORT, example="443")
 
-_NO_PASSWORDS: Final = Caution(
-    "Adobe announced the end of passwords in snowflake for November 2025", "use auth=key_pair"
-)
+_NO_PASSWORDS: Final = Caution("Adobe: no passwords in snowflake after November 2025", "use auth=key_pair")
 
 #: No page says how to encode: the pattern is an address, so only what needs no encoding there is put into it.
 _IN_ADDRESS: Final = Fit(

@@ -129,6 +129,18 @@ def test_readme_names_every_source(source: object) -> None:
         assert is_named(name, README)
 
 
+def test_readme_lists_the_ways_of_every_source() -> None:
+    """The table says which auth a source has on which cloud: none missing, none too many."""
+    for source in ALL:
+        ways = [
+            ", ".join(sorted(f"`{auth.auth}`" for auth in source.auths if auth.platform_cloud == cloud))
+            or "–"
+            for cloud in ("azure", "aws")
+        ]
+        names = ", ".join(f"`{name}`" for name in (source.slug, *source.aliases))
+        assert f"\n| {source.title} | {names} | {ways[0]} | {ways[1]} |\n" in README
+
+
 def test_lifecycle_drawing_is_the_table_of_moves() -> None:
     """The arrows of the drawing are the moves of the table: none missing, none too many."""
     (drawing,) = [body for kind, body in _FENCE.findall(TEXT["ARCHITECTURE.md"]) if kind == "mermaid"]

@@ -114,7 +114,7 @@ def test_wants_json_for_a_command_line_follows_precedence(
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(["--version"], 0), (["frobnicate"], 2), (["run"], 2), (["sources", "oracle"], 2), (["sources"], 0)],
+    [(["--version"], 0), (["frobnicate"], 2), (["run"], 2), (["sources", "informix"], 2), (["sources"], 0)],
     ids=["version", "unknown", "bare-run", "no-source", "sources"],
 )
 def test_entry_point_with_words_gives_the_exit_code(words: list[str], code: int) -> None:
@@ -146,5 +146,5 @@ def test_sources_of_one_name_shows_columns_notes_and_an_example(capsys: pytest.C
     assert entry_point(["sources", "postgresql"]) == ExitCode.OK
     out = capsys.readouterr().out
     assert "auth = basic on aws" in out
-    assert "password  Password of the login (required; secret)" in out
+    assert "password*                    p x x  Password of the login\n" in out
     assert "as CSV:\nname,source," in out

@@ -27,6 +27,11 @@ demo: $(VENV)/.runtime ## onboard 60 databases onto a local emulator, twice; no 
 test: $(VENV)/.dev ## run every test (JOBS=2 at a time)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(JOBS)
 
+.PHONY: test-aws
+test-aws: ## secrets in AWS, against moto's server, in an environment of its own
+	@$(MAKE) --no-print-directory VENV=$(VENV)/aws $(VENV)/aws/.aws
+	@$(VENV)/aws/bin/python -m pytest tests/integration/secretrefs/test_moto.py
+
 .PHONY: check
 check: $(VENV)/.dev ## lint, formatting, types, import contracts, 100 % coverage of the pure rooms
 	$(BIN)/ruff check .
@@ -48,6 +53,8 @@ lock: ## resolve the newest dependencies that pyproject.toml allows, with hashes
 	PATH="$$tools/bin:$$PATH"; \
 	$(UV_LOCK) pyproject.toml --extra fast -o requirements/runtime.lock; \
 	$(UV_LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.lock; \
+	$(UV_LOCK) pyproject.toml --extra aws --group aws-tests --constraints requirements/dev.lock \
+	  -o requirements/aws.lock; \
 	echo "hatchling>=1.27" | $(UV_LOCK) - --constraints requirements/dev.lock -o requirements/build.lock
 
 .PHONY: clean
@@ -80,6 +87,11 @@ $(VENV)/.python: FORCE
 $(VENV)/.runtime: requirements/runtime.lock $(VENV)/.python
 	@echo "installing what bulkconn needs to run"
 	@$(INSTALL) --require-hashes -r requirements/runtime.lock
+	@touch $@
+
+$(VENV)/.aws: requirements/aws.lock $(VENV)/.python
+	@echo "installing what the tests against moto's AWS need"
+	@$(INSTALL) --require-hashes -r requirements/aws.lock
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock pyproject.toml $(VENV)/.python

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from bulkconn.core.endpoint import InventoryRow, SecretUnavailable
 from bulkconn.core.names import LedgerId, RunId
 from bulkconn.core.record import Target
+from bulkconn.core.secret import REFERENCE_SCHEMES
 from bulkconn.core.settings import PaceSettings, PatienceSettings, RunSettings
 from bulkconn.core.validation import RowDefaults, Validated, Validator
 from bulkconn.emulator import Emulator, EmulatorSettings
@@ -68,7 +69,8 @@ def endpoint(name: str, *, sandbox: str = "dev", row: int = 1, **cells: str) -> 
         "sslMode": "Require",
         **cells,
     }
-    outcome = Validator(ALL, defaults=RowDefaults(sandbox)).validate(InventoryRow("test.csv", row, columns))
+    validator = Validator(ALL, defaults=RowDefaults(sandbox), schemes=REFERENCE_SCHEMES)
+    outcome = validator.validate(InventoryRow("test.csv", row, columns))
     if not isinstance(outcome, Validated):
         raise TypeError(f"the test's own row is invalid: {outcome}")
     return outcome.endpoint

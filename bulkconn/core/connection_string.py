@@ -95,12 +95,13 @@ def parse_string(text: str) -> tuple[tuple[str, str], ...]:
 def breaks_out(value: str, *, is_secret: bool) -> bool:
     """Say whether a value would not stay in its place in a string that we build.
 
-    `=` is harmless inside a password only, because everything after a key's first `=` is its value.
+    `=` is harmless inside a password only, because everything after a key's first `=` is its value; not at
+    its start, where ADO.NET takes the two for one `=` of the key (Microsoft's "Connection String Syntax").
     """
     return (
         not _BREAKS_OUT.isdisjoint(value)
         or value != value.strip()
-        or (not is_secret and "=" in value)
+        or (value.startswith("=") if is_secret else "=" in value)
         or has_control(value)
     )
 
@@ -121,7 +122,8 @@ def build_string(pattern: str, parts: Sequence[tuple[StringPart, str]]) -> str:
 
 #: `breaks_out` in words.
 BREAKING_CHARACTERS: Final = (
-    "no semicolon, quote, brace or control character, no blank at an end, and no '=' outside the password"
+    "no semicolon, quote, brace or control character, no blank at an end, "
+    "and no '=' outside the password or at its start"
 )
 
 

@@ -99,7 +99,8 @@ def _text(
         also = "" if part.fit is None else f", or something other than {part.fit.words}"
         raise SecretUnavailable(
             f"what {value.uri} holds would break out of its place in the connection string "
-            f"(a semicolon, quote, brace, control character, or a blank at an end{also}): {remedy}"
+            "(a semicolon, quote, brace, control character, '=' at its start, or a blank at an end"
+            f"{also}): {remedy}"
         )
     return text
 

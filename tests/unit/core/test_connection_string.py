@@ -57,9 +57,10 @@ def test_breaks_out_of_a_character_with_a_meaning_is_true(char: str) -> None:
 
 
 def test_breaks_out_of_harmless_characters_is_false() -> None:
-    """`@ ! / + =` and letters of any script are fine in a password; `=` nowhere else; no blank at an end."""
+    """`@ ! / + =` and letters of any script are fine in a password, `=` nowhere else; ends are special."""
     assert not breaks_out("p@ss! /+=é漢", is_secret=True)
     assert breaks_out("a=b", is_secret=False)
+    assert breaks_out("=a", is_secret=True)
     assert breaks_out(" a", is_secret=True)
     assert breaks_out("a\u00a0", is_secret=True)
 

@@ -169,8 +169,8 @@ def test_reference_that_does_not_fit_its_place_is_refused_when_it_is_resolved() 
         build_request(endpoint, {_REF: SecretStr("s3\\cret")})
     assert str(raised.value) == (
         "what file:///key holds would break out of its place in the connection string (a semicolon, quote, "
-        "brace, control character, or a blank at an end, or something other than text without backslashes): "
-        "give the string whole, or change the value"
+        "brace, control character, '=' at its start, or a blank at an end, or something other than text "
+        "without backslashes): give the string whole, or change the value"
     )
 
 

@@ -1,4 +1,4 @@
-"""The ledger's rows as CSV, JSONL or JSON. Data must come back as it was: no cell is changed on its way."""
+"""Rows as CSV, JSONL or JSON. Data must come back as it was: no cell is changed on its way."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     #: A row by column name; None stands for what is not known.
-    Row = Mapping[str, str | int | None]
+    Row = Mapping[str, str | float | bool | None]
 
 
 class ExportFormat(StrEnum):
@@ -39,49 +39,51 @@ def format_of(path: str | None) -> ExportFormat:
     return _BY_SUFFIX.get(Path(path).suffix.lower(), ExportFormat.CSV) if path else ExportFormat.CSV
 
 
-def write_rows(rows: Iterable[Row], columns: Sequence[str], format_: ExportFormat, out: TextIO) -> int:
-    """Write rows and give how many there were. Memory does not grow with them.
+class RowWriter:
+    """Writes rows one by one, as they come; `count` says how many. Memory does not grow with them.
 
-    Args:
-        rows: In the order in which they are written.
-        columns: The header of a CSV; JSON objects have their own keys.
-        format_: How to write.
-        out: Opened with `newline=""`: line breaks are written as they are meant.
+    `close` ends what a reader needs an end of; without it JSON is cut short.
     """
-    match format_:
-        case ExportFormat.CSV:
-            return _write_csv(rows, columns, out)
-        case ExportFormat.JSONL:
-            return _write_jsonl(rows, out)
-        case ExportFormat.JSON:
-            return _write_json(rows, out)
+
+    def __init__(self, columns: Sequence[str], format_: ExportFormat, out: TextIO) -> None:
+        """Begin.
+
+        Args:
+            columns: The header of a CSV; JSON objects have their own keys.
+            format_: How to write.
+            out: Opened with `newline=""`: line breaks are written as they are meant.
+        """
+        self._format = format_
+        self._out = out
+        self._csv = csv.DictWriter(out, columns, restval="", extrasaction="ignore", lineterminator="\n")
+        self.count = 0
+        if format_ is ExportFormat.CSV:
+            self._csv.writeheader()
+
+    def write(self, row: Row) -> None:
+        """Write the next row."""
+        match self._format:
+            case ExportFormat.CSV:
+                self._csv.writerow(row)
+            case ExportFormat.JSONL:
+                self._out.write(f"{json.dumps(row, ensure_ascii=False)}\n")
+            case ExportFormat.JSON:
+                self._out.write(f"{',' if self.count else '['}\n{json.dumps(row, ensure_ascii=False)}")
+        self.count += 1
+
+    def close(self) -> None:
+        """Write what follows the last row."""
+        if self._format is ExportFormat.JSON:
+            self._out.write("\n]\n" if self.count else "[]\n")
 
 
-def _write_csv(rows: Iterable[Row], columns: Sequence[str], out: TextIO) -> int:
-    writer = csv.DictWriter(out, columns, restval="", extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    count = 0
+def write_rows(rows: Iterable[Row], columns: Sequence[str], format_: ExportFormat, out: TextIO) -> int:
+    """Write all rows, in their order, and give how many there were; see `RowWriter`."""
+    writer = RowWriter(columns, format_, out)
     for row in rows:
-        writer.writerow(row)
-        count += 1
-    return count
-
-
-def _write_jsonl(rows: Iterable[Row], out: TextIO) -> int:
-    count = 0
-    for row in rows:
-        out.write(f"{json.dumps(row, ensure_ascii=False)}\n")
-        count += 1
-    return count
-
-
-def _write_json(rows: Iterable[Row], out: TextIO) -> int:
-    count = 0
-    for row in rows:
-        out.write(f"{',' if count else '['}\n{json.dumps(row, ensure_ascii=False)}")
-        count += 1
-    out.write("\n]\n" if count else "[]\n")
-    return count
+        writer.write(row)
+    writer.close()
+    return writer.count
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from bulkconn.report.words import duration
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from rich.table import Table
 
@@ -99,30 +99,11 @@ async def showing(engine: Engine, *, to_send: int, is_live: bool) -> AsyncIterat
     def moment() -> Moment:
         return read_moment(engine, to_send=to_send, elapsed_s=engine.run.clock.elapsed_s() - began_s)
 
-    if is_live and sys.stderr.isatty():
-        show = asyncio.create_task(_draw(moment))
-    else:
-        show = asyncio.create_task(_log(engine, moment))
-    try:
-        yield
-    finally:
-        show.cancel()
-        await asyncio.gather(show, return_exceptions=True)
+    def frame() -> Frame:
+        now = moment()
+        return Frame(now.rows, now.done, render_moment(now))
 
-
-async def _draw(moment: _Moments) -> None:
-    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
-    from rich.live import Live  # noqa: PLC0415 - likewise
-
-    with Live(_table(moment()), console=Console(stderr=True), auto_refresh=False, transient=True) as live:
-        while True:
-            await asyncio.sleep(_REFRESH_S)
-            live.update(_table(moment()), refresh=True)
-
-
-async def _log(engine: Engine, moment: _Moments) -> None:
-    while True:
-        await asyncio.sleep(_LOG_EVERY_S)
+    def log() -> None:
         now = moment()
         engine.run.log.info(
             "run.progress",
@@ -138,18 +119,53 @@ async def _log(engine: Engine, moment: _Moments) -> None:
             eta_s=None if now.eta_s is None else round(now.eta_s),
         )
 
+    async with watching(frame, log, is_live=is_live):
+        yield
 
-def _table(moment: Moment) -> Table:
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of work under way: a bar, and lines of text below it."""
+
+    total: int
+    done: int
+    text: str
+
+
+@asynccontextmanager
+async def watching(
+    frame: Callable[[], Frame], log: Callable[[], None], *, is_live: bool
+) -> AsyncIterator[None]:
+    """Draw a frame several times a second on a terminal, else log now and then, while the block lasts."""
+    show = asyncio.create_task(_draw(frame) if is_live and sys.stderr.isatty() else _repeat(log))
+    try:
+        yield
+    finally:
+        show.cancel()
+        await asyncio.gather(show, return_exceptions=True)
+
+
+async def _draw(frame: Callable[[], Frame]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+    from rich.live import Live  # noqa: PLC0415 - likewise
+
+    with Live(_table(frame()), console=Console(stderr=True), auto_refresh=False, transient=True) as live:
+        while True:
+            await asyncio.sleep(_REFRESH_S)
+            live.update(_table(frame()), refresh=True)
+
+
+async def _repeat(log: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(_LOG_EVERY_S)
+        log()
+
+
+def _table(frame: Frame) -> Table:
     from rich.progress_bar import ProgressBar  # noqa: PLC0415 - only a terminal needs it
     from rich.table import Table  # noqa: PLC0415 - likewise
 
     table = Table.grid(padding=(0, 1))
-    table.add_row(ProgressBar(total=max(1, moment.rows), completed=moment.done, width=40))
-    table.add_row(render_moment(moment))
+    table.add_row(ProgressBar(total=max(1, frame.total), completed=frame.done, width=40))
+    table.add_row(frame.text)
     return table
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    _Moments = Callable[[], Moment]

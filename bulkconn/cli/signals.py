@@ -18,11 +18,8 @@ _EXIT_CODES: Final = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitC
 class Interrupted(BulkconnError):
     """A signal ended a command at once: before anything was sent, or because a second one came."""
 
-    def __init__(self, exit_code: ExitCode) -> None:
-        super().__init__(
-            "terminated" if exit_code is ExitCode.TERMINATED else "interrupted",
-            fix="the ledger is whole: the same command goes on where it was",
-        )
+    def __init__(self, exit_code: ExitCode, fix: str) -> None:
+        super().__init__("terminated" if exit_code is ExitCode.TERMINATED else "interrupted", fix=fix)
         self.exit_code = exit_code
 
 
@@ -50,8 +47,12 @@ class Interrupts:
 
 
 @contextmanager
-def listening() -> Iterator[Interrupts]:
+def listening(
+    *, fix: str = "the ledger is whole: the same command goes on where it was"
+) -> Iterator[Interrupts]:
     """Hear both signals for the length of the block; enter it in the command's own task.
+
+    `fix` is what the reader of an interrupted command is told.
 
     Raises:
         Interrupted: a signal cancelled the block.
@@ -65,7 +66,7 @@ def listening() -> Iterator[Interrupts]:
     except asyncio.CancelledError:
         if interrupts.exit_code is None:
             raise
-        raise Interrupted(interrupts.exit_code) from None
+        raise Interrupted(interrupts.exit_code, fix) from None
     finally:
         for number in _EXIT_CODES:
             loop.remove_signal_handler(number)

@@ -1,4 +1,4 @@
-"""What all tests share: aioresponses made to work with the aiohttp that bulkconn requires."""
+"""What all tests share: real servers, and aioresponses made to work with the aiohttp that we require."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ from typing import Any
 
 import aiohttp
 import aioresponses.core
+
+# pytest finds fixtures by their names here; none of these starts a server before a test asks for it.
+from tests.servers.fixtures import (  # noqa: F401 - see above
+    certificates,
+    mariadb,
+    mariadb_without_tls,
+    postgres,
+    postgres_without_tls,
+)
 
 
 class _Response(aiohttp.ClientResponse):

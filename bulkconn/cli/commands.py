@@ -80,6 +80,48 @@ def rehearse() -> None:
     """
 
 
+@options.command("check", body="bulkconn.cli.probing:check")
+@options.inventories
+@options.group_of([options.rows, options.output, options.max_wait, options.insecure_http])
+@click.option(
+    "--concurrency",
+    type=Number(at_least=1, at_most=1000, whole=True, example="32"),
+    default=32,
+    show_default=True,
+    help="Databases tried at once.",
+)
+@click.option(
+    "--per-host",
+    type=Number(at_least=1, at_most=1000, whole=True, example="4"),
+    default=4,
+    show_default=True,
+    help="Of them, at one server.",
+)
+@click.option(
+    "--timeout",
+    type=Number(above=0, example="10"),
+    default=10,
+    show_default=True,
+    help="Seconds for one database, from the look-up of its name to the answer of its server.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["csv", "jsonl", "json"], case_sensitive=False),
+    help="Write every row with its result. Left out: what the name of the output file says, else csv.",
+)
+@click.option("-o", "out", metavar="FILE", help="Where those rows go; left out or -, with --format: stdout.")
+@options.logs
+def check() -> None:
+    """Try to reach and log in to every database of the inventories, from this machine.
+
+    It reads nothing and changes nothing: a login and `select 1` for PostgreSQL, Redshift, MySQL and MariaDB,
+    encrypted as the row says; for the others a connection, with TLS where they begin with it. A server is
+    not tried again after three like failures, nor a user after three refused logins. Experience Platform
+    is not asked, and needs no credentials. Needs the extra bulkconn[check]. `-` reads standard input.
+    """
+
+
 @options.command("settle", body="bulkconn.cli.settling:settle", epilog=options.CREDENTIALS)
 @options.group_of(
     [options.ledger, options.target, options.pace, options.patience, options.output, options.logs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bulkconn.core.diagnostics import Diagnostic
 
 #: Commands that have `--output`.
-_WITH_OUTPUT: Final = frozenset({"plan", "run", "rehearse", "settle", "status", "sources"})
+_WITH_OUTPUT: Final = frozenset({"plan", "run", "check", "rehearse", "settle", "status", "sources"})
 _AGAIN: Final = "the ledger is whole: the same command goes on where it was"
 
 
@@ -33,7 +33,8 @@ def report_failure(error: BaseException, arguments: Sequence[str]) -> ExitCode:
         _print_frames(error)
     if wants_json(arguments):
         ledger = error.ledger if isinstance(error, BulkconnError) else None
-        print_json(failed_report(message, fix, code, diagnostics=diagnostics, ledger=ledger).as_json())
+        report = failed_report(message, fix, code, diagnostics=diagnostics, ledger=ledger)
+        print_json(_as_check(report) if _command(arguments) == "check" else report.as_json())
         return code
     if diagnostics:
         from bulkconn.report.diagnostics import render_diagnostics  # noqa: PLC0415 - rarely needed
@@ -75,8 +76,7 @@ def print_json(value: object) -> None:
 
 def wants_json(arguments: Sequence[str]) -> bool:
     """Tell whether a command line asks for JSON, even one that click could not parse to its end."""
-    command = next((word for word in arguments if not word.startswith("-")), "")
-    if command not in _WITH_OUTPUT:
+    if _command(arguments) not in _WITH_OUTPUT:
         return False
     said = None
     for index, word in enumerate(arguments):
@@ -87,6 +87,19 @@ def wants_json(arguments: Sequence[str]) -> bool:
     if said is None:
         said = os.environ.get("BULKCONN_OUTPUT") or _said_by_file()
     return said.strip().lower() == "json"
+
+
+def _command(arguments: Sequence[str]) -> str:
+    return next((word for word in arguments if not word.startswith("-")), "")
+
+
+def _as_check(report: Report) -> dict[str, Any]:
+    """Give what a command came to in the shape of `check`'s own report."""
+    from bulkconn.core.reach_report import ReachReport, ReachTally  # noqa: PLC0415 - only in JSON
+
+    return ReachReport(
+        ReachTally(), 0.0, report.exit_code, diagnostics=report.diagnostics, stopped=report.stopped
+    ).as_json()
 
 
 def _said_by_file() -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 #: Commands by name: where each lives and what the overview says, so that `--help` imports none of them.
 COMMANDS: Final = {
     "plan": ("bulkconn.cli.commands:plan", "Say what a run would do; send nothing."),
+    "check": ("bulkconn.cli.commands:check", "Try to reach and log in to every database; send nothing."),
     "run": ("bulkconn.cli.commands:run", "Create every base connection of an inventory, or go on with it."),
     "rehearse": (
         "bulkconn.cli.commands:rehearse",

@@ -144,6 +144,15 @@ def logs_of(level: str) -> Decorator[Any]:
 
 
 logs: Final = logs_of("info")
+insecure_http: Final = _switch(
+    "--insecure-http", "BULKCONN_INSECURE_HTTP",
+    "Send credentials unencrypted to another machine; for test set-ups.",
+)  # fmt: skip
+max_wait: Final = _option(
+    "--max-wait", "BULKCONN_MAX_WAIT",
+    "Seconds without a definitive answer before the run stops; it can be resumed.",
+    type=Number(above=0, example="300"), default=300, metavar="SECONDS",
+)  # fmt: skip
 target: Final = group_of(
     [
         _option("--base-url", "BULKCONN_BASE_URL", "Flow Service.", default=BASE_URL, metavar="URL"),
@@ -157,10 +166,7 @@ target: Final = group_of(
             "--adobe-config", "BULKCONN_ADOBE_CONFIG",
             "aepp's configuration file: org_id, client_id, secret, scopes, sandbox-name.", metavar="FILE",
         ),
-        _switch(
-            "--insecure-http", "BULKCONN_INSECURE_HTTP",
-            "Send credentials unencrypted to another machine; for test set-ups.",
-        ),
+        insecure_http,
         _option(
             "--timeout", "BULKCONN_TIMEOUT", "Seconds for one request.",
             type=Number(above=0, example="60"), default=60, metavar="SECONDS",
@@ -216,11 +222,7 @@ patience: Final = group_of(
             type=Number(at_least=0, whole=True, example="2"), default=2, metavar="NUMBER",
         ),
         settle_grace,
-        _option(
-            "--max-wait", "BULKCONN_MAX_WAIT",
-            "Seconds without a definitive answer before the run stops; it can be resumed.",
-            type=Number(above=0, example="300"), default=300, metavar="SECONDS",
-        ),
+        max_wait,
         _option(
             "--drain", "BULKCONN_DRAIN", "Seconds for what is in flight after SIGINT or SIGTERM.",
             type=Number(at_least=0, example="20"), default=20, metavar="SECONDS",

@@ -48,6 +48,18 @@ RUN = {
 FLAGS = {
     "run": {**RUN, "--yes": ""},
     "plan": {**RUN, "--offline": ""},
+    "check": {
+        "--output": "BULKCONN_OUTPUT",
+        "--sandbox": "BULKCONN_SANDBOX",
+        "--platform-cloud": "BULKCONN_PLATFORM_CLOUD",
+        "--skip-invalid": "BULKCONN_SKIP_INVALID",
+        "--max-wait": "BULKCONN_MAX_WAIT",
+        "--concurrency": "BULKCONN_CHECK_CONCURRENCY",
+        "--per-host": "BULKCONN_CHECK_PER_HOST",
+        "--timeout": "BULKCONN_CHECK_TIMEOUT",
+        "--format": "BULKCONN_CHECK_FORMAT",
+        "-o": "BULKCONN_CHECK_OUT",
+    },
     "settle": {**TARGET, **LOOKING},
     "rehearse": {
         "--faults": "BULKCONN_REHEARSE_FAULTS",
@@ -134,7 +146,9 @@ def test_help_of_the_program_lists_every_command() -> None:
     assert "Exit codes: 0 " in text
 
 
-@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["rehearse"], ["export"], ["demo"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [[], ["run"], ["plan"], ["check"], ["rehearse"], ["export"], ["demo"]], ids=" ".join
+)
 def test_help_as_a_process_imports_nothing_heavy(words: list[str]) -> None:
     """A help text costs nothing but click."""
     done = subprocess.run(

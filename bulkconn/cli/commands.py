@@ -14,7 +14,7 @@ _SECONDS: Final = Number(at_least=0, example="0.05")
 _STATES: Final = ("pending", "in_doubt", "created", "adopted", "failed", "held")
 
 
-@options.command("plan", body="bulkconn.cli.foresight:plan", epilog=options.CREDENTIALS)
+@options.command("plan", body="bulkconn.cli.foresight:plan", epilog=options.INVENTORIES)
 @options.inventories
 @options.group_of([options.ledger, options.offline, *_RUN, options.output, options.logs])
 def plan() -> None:
@@ -25,7 +25,7 @@ def plan() -> None:
     """
 
 
-@options.command("run", body="bulkconn.cli.onboarding:run", epilog=options.CREDENTIALS)
+@options.command("run", body="bulkconn.cli.onboarding:run", epilog=options.INVENTORIES)
 @options.inventories
 @options.group_of([options.ledger, *_RUN, options.yes, options.output, options.logs])
 def run() -> None:

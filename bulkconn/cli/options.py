@@ -24,6 +24,16 @@ Credentials are never on a command line: BULKCONN_ACCESS_TOKEN, or BULKCONN_CLIE
 BULKCONN_SCOPES, in the environment or in .env; or --adobe-config. Order of precedence: flag, environment,
 .env, bulkconn.toml, --adobe-config.
 """
+#: What ends the help of commands that read inventories.
+INVENTORIES: Final = f"""\
+\b
+A secret cell holds the secret, or a reference to it:
+  env://NAME              file:///run/secrets/name   keyring://service/user
+  vault://mount/path#field            aws-sm://name-or-arn#field
+  azure-kv://vault/name               gcp-sm://project/name
+
+{CREDENTIALS}
+"""
 
 
 class ConfiguredCommand(click.Command):

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from bulkconn.cli.main import COMMANDS, bulkconn
+from bulkconn.core.secret import REFERENCE_SCHEMES
 from tests.unit.cli.console import ROOT, clean_environment
 
 TARGET = {
@@ -105,6 +106,14 @@ def test_help_of_command_with_flag_shows_flag_and_variable(command: str, flag: s
     text = help_of(command)
     assert flag in text
     assert variable in text
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_help_of_command_with_inventories_names_every_kind_of_reference(command: str) -> None:
+    """Where secrets may lie is said where the inventory is asked for."""
+    text = help_of(command)
+    for scheme in REFERENCE_SCHEMES:
+        assert f"{scheme}://" in text
 
 
 @pytest.mark.parametrize("command", ["run", "plan", "settle"])

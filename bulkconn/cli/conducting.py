@@ -36,11 +36,14 @@ class WorkerFailed(BulkconnError):
     """The worker ended in a way that no rehearsal foresees."""
 
     def __init__(self, end: WorkerEnd) -> None:
-        said = end.stopped
-        reason = said.reason if said else end.complaint or "it said nothing"
-        fix = said.fix if said else "please report it: this is a defect of bulkconn"
-        super().__init__(f"the rehearsal's worker ended with exit code {end.code}: {reason}", fix=fix)
         is_ledger = end.code == ExitCode.LEDGER
+        reason = end.stopped.reason if end.stopped else end.complaint or "it said nothing"
+        super().__init__(
+            f"the rehearsal's worker ended with exit code {end.code}: {reason}",
+            fix="let TMPDIR name a folder on a local disk with space, then run the same command again"
+            if is_ledger
+            else "please report it: this is a defect of bulkconn",
+        )
         self.exit_code = ExitCode.LEDGER if is_ledger else ExitCode.ROWS_UNFINISHED
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -32,6 +32,10 @@ _ADOBES: Final = ("adobe.io", "adobe.com", "adobe.net", "adobelogin.com", "adobe
 _PATIENCE_S: Final = 30.0
 _PAUSE_S: Final = 0.1
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60, connect=5)
+#: Whoever interrupts a rehearsal waits no longer for an emulator that is down.
+_FAREWELL_S: Final = 3.0
+#: No introduction is longer; a page of some other server may be.
+_LONGEST_BYTES: Final = 1_000_000
 
 
 class EmulatorGone(BulkconnError):
@@ -102,7 +106,7 @@ class EmulatorAdmin:
         fix = "start one with `bulkconn emulator`, or leave --emulator out: then it is inside the rehearsal"
         try:
             async with self._session.get(f"{self.origin}/emulator", allow_redirects=False) as response:
-                body = await response.content.read(100_000)
+                body = await _beginning(response)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise UsageError(f"no emulator answers at {self.origin}", fix=fix) from error
         try:
@@ -125,6 +129,11 @@ class EmulatorAdmin:
         """Let it commit these faults from now on, with new dice, and end a storm in force."""
         await self._ask("POST", f"/emulator/faults?seed={seed}", plan.model_dump_json().encode())
 
+    async def clear_faults(self) -> None:
+        """Let it commit no fault any more; give up where it does not answer within some seconds."""
+        with suppress(EmulatorGone):
+            await self._ask("POST", "/emulator/faults", b"{}", patience_s=_FAREWELL_S)
+
     async def connections(self) -> AsyncIterator[Existing]:
         """Give everything that exists, line by line; ask once no fault is planned any more.
 
@@ -139,9 +148,11 @@ class EmulatorAdmin:
         except (aiohttp.ClientError, OSError, TimeoutError, ValidationError) as error:
             raise self._gone() from error
 
-    async def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    async def _ask(
+        self, method: str, path: str, body: bytes | None = None, *, patience_s: float = _PATIENCE_S
+    ) -> bytes:
         """Ask until there is an answer. Repeat: safe, all of them say the same twice."""
-        until = time.monotonic() + _PATIENCE_S
+        until = time.monotonic() + patience_s
         while True:
             try:
                 async with self._session.request(method, f"{self.origin}{path}", data=body) as response:
@@ -158,6 +169,15 @@ class EmulatorAdmin:
             f"the emulator at {self.origin} does not answer as it should any more",
             fix="start it again, then the same command: a rehearsal begins anew each time",
         )
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    body = b""
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > _LONGEST_BYTES:
+            break
+    return body
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from bulkconn.cli.ledgers import LedgerView
 from bulkconn.cli.logs import configure_logs
 from bulkconn.cli.pipes import reader_may_leave
 from bulkconn.cli.reporting import emit_run, note_warnings
-from bulkconn.cli.signals import Interrupted, listening
+from bulkconn.cli.signals import listening
 from bulkconn.cli.staging import folder_of, stage
 from bulkconn.cli.venue import venue_at
 from bulkconn.cli.watching import watching
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 _GRACE_S: Final = 4
 #: Longer than any storm or outage of an emulator.
 _MAX_WAIT_S: Final = 60
+_NOTHING_LEFT: Final = "nothing is left behind, and no ledger of yours was touched: run it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +89,9 @@ def rehearse(params: Mapping[str, Any]) -> int:
 
 async def _rehearse(given: Given, asked: Asked, world: World) -> int:
 
-    try:
-        with listening():
-            return await _perform(given, asked, world)
-    except Interrupted as interrupted:
-        interrupted.fix = "nothing is left behind, and no ledger of yours was touched: run it again"
-        raise
+    # A terminal that closes must not leave the worker and its folder behind.
+    with listening(signal.SIGHUP, fix=_NOTHING_LEFT):
+        return await _perform(given, asked, world)
 
 
 async def _perform(given: Given, asked: Asked, world: World) -> int:

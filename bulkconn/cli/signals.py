@@ -48,11 +48,11 @@ class Interrupts:
 
 @contextmanager
 def listening(
-    *, fix: str = "the ledger is whole: the same command goes on where it was"
+    *also: signal.Signals, fix: str = "the ledger is whole: the same command goes on where it was"
 ) -> Iterator[Interrupts]:
     """Hear both signals for the length of the block; enter it in the command's own task.
 
-    `fix` is what the reader of an interrupted command is told.
+    Those in `also` mean what SIGTERM does. `fix` is what the reader of an interrupted command is told.
 
     Raises:
         Interrupted: a signal cancelled the block.
@@ -61,6 +61,8 @@ def listening(
     loop = asyncio.get_running_loop()
     for number in _EXIT_CODES:
         loop.add_signal_handler(number, interrupts.came, number)
+    for number in also:
+        loop.add_signal_handler(number, interrupts.came, signal.SIGTERM)
     try:
         yield interrupts
     except asyncio.CancelledError:
@@ -68,5 +70,5 @@ def listening(
             raise
         raise Interrupted(interrupts.exit_code, fix) from None
     finally:
-        for number in _EXIT_CODES:
+        for number in (*_EXIT_CODES, *also):
             loop.remove_signal_handler(number)

@@ -70,7 +70,11 @@ async def venue_at(url: str | None) -> AsyncIterator[Venue]:
                 f"the emulator at {admin.origin} has {introduction.connection_count:,} connections already",
                 fix="start it anew: a rehearsal begins with an empty one",
             )
-        yield Venue(stack, (admin, introduction))
+        try:
+            yield Venue(stack, (admin, introduction))
+        finally:
+            # It goes on without us, and whoever uses it next has not asked for faults.
+            await admin.clear_faults()
 
 
 def _check_sandboxes(introduction: Introduction, wanted: Mapping[str, PlatformCloud]) -> None:

@@ -309,7 +309,9 @@ def test_rehearsal_at_adobe_is_refused_before_anything_is_sent(place: Workplace,
 # --- signals ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
 def test_rehearsal_that_is_interrupted_leaves_no_process_and_no_file(
     place: Workplace, number: signal.Signals, code: int
 ) -> None:

@@ -34,7 +34,10 @@ def dummy_row(endpoint: Endpoint, spec: AuthSpec | None) -> dict[str, object]:
     params: dict[str, str | bool] = {}
     for name, value in endpoint.params:
         params.update(_cells(name, value, endpoint, spec))
+    # What no page documents says itself what it is.
+    own = {} if spec is not None else _identity(endpoint)
     return {
+        **own,
         "key": endpoint.key,
         "name": endpoint.name,
         "source": endpoint.source,
@@ -65,6 +68,14 @@ def _cells(
         )
     else:
         yield name, DUMMY
+
+
+def _identity(endpoint: Endpoint) -> dict[str, object]:
+    return {
+        "connection_spec_id": endpoint.connection_spec_id,
+        "connection_spec_version": endpoint.connection_spec_version,
+        "auth_spec_name": endpoint.auth_spec_name,
+    }
 
 
 def _is_string(name: str, spec: AuthSpec) -> bool:

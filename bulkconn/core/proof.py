@@ -39,8 +39,8 @@ class Audit:
     """Compares connection by connection; what it keeps does not grow with their number.
 
     `matched` are held by the row that they were made for, `strayed` by another one, `twins` are named by
-    their row beside another id, `lost` are unknown to the ledger. `settled` of the matched were found by a
-    lookup, not told by a reply.
+    their row without being held by it, `lost` are unknown to the ledger. `settled` of the matched were found
+    by a lookup, not told by a reply.
     """
 
     matched: int = 0
@@ -67,7 +67,7 @@ class Audit:
             self._show(f"{existing.connection_id} is {existing.name}, but row {holder.key} holds it")
         elif namesake is not None and existing.connection_id in namesake.other_ids:
             self.twins += 1
-            self._show(f"{existing.connection_id} is a second {existing.name}; its row knows both")
+            self._show(f"{existing.connection_id} ({existing.name}) is in question at row {namesake.key}")
         else:
             self.lost += 1
             self._show(f"{existing.connection_id} ({existing.name}) is in no row of the ledger")

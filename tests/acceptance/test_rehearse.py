@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -251,6 +252,26 @@ def test_rehearsal_finds_a_connection_that_no_row_made(
     proof = report["rehearsal"]["proof"]
     assert (proof["verdict"], proof["duplicates"], proof["lost"]) == ("broken", 1, 1)
     assert twin["id"] in proof["examples"][0]
+
+
+@pytest.mark.slow
+def test_rehearsal_of_a_bulkconn_with_a_defect_finds_it(place: Workplace) -> None:
+    """Were a lost answer taken for "not sent", the twins would show: the proof rests on nothing of ours."""
+    shutil.copytree(ROOT / "bulkconn", place.folder / "bulkconn")
+    path = place.folder / "bulkconn" / "core" / "classify.py"
+    sound = 'Outcome(OutcomeKind.IN_DOUBT, code="no_answer"'
+    text = path.read_text("utf-8")
+    assert sound in text
+    path.write_text(text.replace(sound, sound.replace("IN_DOUBT", "NOT_SENT")), "utf-8")
+    place.inventory(40)
+    ended = place.run(
+        *("rehearse", "inventory.csv", "--faults", "mild", "--seed", "5", "--output", "json"),
+        PYTHONPATH=str(place.folder),
+    )
+    proof = rehearsed(ended, code=1)["rehearsal"]["proof"]
+    assert proof["verdict"] == "broken"
+    assert proof["duplicates"] > 0
+    assert proof["examples"]
 
 
 class _NoEmulator(BaseHTTPRequestHandler):

@@ -134,6 +134,16 @@ def test_dummy_string_takes_documented_values_and_examples() -> None:
     }
 
 
+def test_dummy_row_of_what_no_page_documents_says_itself_what_it_is() -> None:
+    """Without a documented auth spec the row must name connection spec and auth spec."""
+    endpoint = endpoint_with("token")
+    row = dummy_row(endpoint, None)
+    assert row["connection_spec_id"] == endpoint.connection_spec_id
+    assert row["connection_spec_version"] == "1.0"
+    assert row["auth_spec_name"] == "Token"
+    assert "auth_spec_name" not in dummy_row(endpoint, ODD.auths[0])
+
+
 def test_dummy_row_keeps_booleans() -> None:
     """A JSON boolean stays one."""
     endpoint = endpoint_with("x", params=(("encrypt", True),))

@@ -61,7 +61,12 @@ def record(**changes: Any) -> LedgerRecord:
         (record(name="Other"), None, {"strayed": 1}, "id-1 is Orders, but row dev/postgres/Orders holds it"),
         (record(sandbox="prod"), None, {"strayed": 1}, "holds it"),
         (record(connection_spec_id="spec-2"), None, {"strayed": 1}, "holds it"),
-        (None, record(other_ids=("id-1",)), {"twins": 1}, "id-1 is a second Orders; its row knows both"),
+        (
+            None,
+            record(other_ids=("id-1",)),
+            {"twins": 1},
+            "id-1 (Orders) is in question at row dev/postgres/Orders",
+        ),
         (None, record(connection_id="id-0"), {"lost": 1}, "id-1 (Orders) is in no row of the ledger"),
         (None, None, {"lost": 1}, "in no row"),
     ],

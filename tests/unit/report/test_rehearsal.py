@@ -96,11 +96,13 @@ def test_rehearsal_with_many_kinds_of_faults_breaks_its_lines() -> None:
 
 def test_rehearsal_that_broke_says_what_and_asks_for_a_report() -> None:
     """A contradiction is shown with its ids, and there is nothing to go on with."""
-    proof = dataclasses.replace(PROOF, duplicates=1, connections=2001, examples=("id-7 is a second Orders",))
+    proof = dataclasses.replace(
+        PROOF, duplicates=1, connections=2001, examples=("id-7 (Orders) is in question",)
+    )
     text = rendered(proof=proof)
     assert text.startswith("BROKEN: the promise did not hold; please report it")
     assert "  duplicates                      1\n" in text
-    assert "  id-7 is a second Orders\n" in text
+    assert "  id-7 (Orders) is in question\n" in text
     assert "next:" not in text
 
 

@@ -72,7 +72,9 @@ class Requests:
     async def _fail(self, row: Row, error: SecretUnavailable) -> None:
         run = self._run
         if row.state is State.IN_DOUBT:
-            # What became of its earlier attempt is still to be found out.
+            # What became of its earlier attempt is still to be found out. The ledger keeps saying why it is
+            # in doubt: that decides whether sending it again uses up a resend.
+            run.log.warning("row.in_doubt", endpoint_key=row.key, code=error.code, reason=str(error))
             return
         now = run.clock.now()
         before = [Move(row.key, State.PENDING, now, run.run_id)] if row.state is State.HELD else ()

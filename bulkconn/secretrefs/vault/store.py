@@ -80,7 +80,7 @@ class VaultStore:
         mount = await self._mount_of(path, reference)
         reply = await self._get(mount.api_path(path), reference)
         if reply.status != HTTPStatus.OK:
-            raise _refusal(reference, reply.status, path.removeprefix(mount.path), mount)
+            raise _refusal(reference, reply.status, path, mount)
         data = data_of(reply)
         if mount.is_versioned:
             inner = data.get("data")
@@ -134,8 +134,13 @@ class VaultStore:
                 mount = _Mount(f"{path.partition('/')[0]}/", is_versioned=False)
             elif reply.status == HTTPStatus.OK:
                 mount = _mount(data_of(reply), path, reference)
+            elif reply.status == HTTPStatus.FORBIDDEN:
+                # Vault does not tell the one from the other, lest its mounts be guessed.
+                raise SecretUnavailable(
+                    f"{reference.uri}: Vault denies it to us, or has no such mount", code="secret_denied"
+                )
             else:
-                raise _refusal(reference, reply.status, path, None)
+                raise refusal(reply.status, "Vault", reference)
             self._mounts[mount.path] = mount
             return mount
 
@@ -164,8 +169,9 @@ def _mount(data: Mapping[str, object], path: str, reference: SecretRef) -> _Moun
     return _Mount(place, is_versioned=version == "2")
 
 
-def _refusal(reference: SecretRef, status: int, inner: str, mount: _Mount | None) -> Exception:
-    if status == HTTPStatus.NOT_FOUND and mount and mount.is_versioned and inner.startswith("data/"):
+def _refusal(reference: SecretRef, status: int, path: str, mount: _Mount) -> Exception:
+    is_api_path = mount.is_versioned and path.startswith(f"{mount.path}data/")
+    if status == HTTPStatus.NOT_FOUND and is_api_path:
         return SecretUnavailable(
             f"{reference.uri}: Vault has no such secret (leave `data/` out: it belongs to the API)",
             code="secret_not_found",

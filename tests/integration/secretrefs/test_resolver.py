@@ -8,6 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import CapturingLogger
 
 from bulkconn.cli.secretstores import web_of
@@ -196,6 +198,14 @@ def test_reference_that_its_store_refuses_unasked_says_why() -> None:
     assert error is not None
     assert (str(error), error.fix) == ("vault://bad is bad", "write a good one")
     assert references_to(FakeStore()).exists(SecretRef("vault://good")) is None
+
+
+@given(scheme=st.sampled_from(REFERENCE_SCHEMES), path=st.text(st.characters(codec="utf-8"), max_size=60))
+def test_reference_of_any_text_is_taken_or_refused(scheme: str, path: str) -> None:
+    """Whatever stands in a cell, `plan` goes on: a store says no, and does not break."""
+    references = References(all_stores(web_of(allow_http=False)))
+    error = references.exists(SecretRef(f"{scheme}://{path}"))
+    assert error is None or (str(error) and error.fix)
 
 
 def test_libraries_of_stores_are_imported_by_no_other_reference() -> None:

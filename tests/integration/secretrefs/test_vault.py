@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web as aiohttp_web
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bulkconn.cli.secretstores import web_of
 from bulkconn.core.endpoint import SecretStoreDown, SecretUnavailable
@@ -136,6 +140,39 @@ async def test_read_of_a_whole_number_gives_its_digits(vault: FakeVault) -> None
     assert await _read(_references(vault), "vault://kv/db/pg#port") == "5432"
 
 
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                ["data", "errors", "auth", "path", "type", "options", "version", "client_token", "p"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(answers=st.lists(_JSON, min_size=1, max_size=4), has_login=st.booleans())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_read_of_any_answer_gives_a_secret_or_one_of_the_three_errors(
+    answers: list[object], *, has_login: bool
+) -> None:
+    """What calls itself a Vault may answer anything: a row fails or the run stops, and nothing breaks."""
+
+    async def ask() -> None:
+        async with FakeVault(tokens={TOKEN: TokenOnFile()}) as vault:
+            vault.logins["approle"] = {"role_id": "role-1", "secret_id": "s3cret-id MARK"}
+            vault.forced = [aiohttp_web.json_response(one) for one in answers]
+            with contextlib.suppress(SecretUnavailable, SecretStoreDown):
+                await _read(_impatient(vault, **(APPROLE if has_login else {})), "vault://secret/db/pg#p")
+
+    asyncio.run(ask())
+
+
 # --- refusals -----------------------------------------------------------------------------------------
 
 
@@ -148,7 +185,7 @@ async def test_read_of_a_whole_number_gives_its_digits(vault: FakeVault) -> None
         ("vault://secret/db/pg#empty", "secret_not_found", "the secret is empty"),
         ("vault://secret/db/pg#flag", "secret_unavailable", "the field is not text"),
         ("vault://secret/db/pg#share", "secret_unavailable", "the field is not text"),
-        ("vault://nowhere/db/pg#password", "secret_denied", "Vault denies it to us"),
+        ("vault://nowhere/db/pg#password", "secret_denied", "Vault denies it to us, or has no such mount"),
         ("vault://db/creds/role#password", "secret_unavailable", "lies in no key/value engine"),
     ],
 )

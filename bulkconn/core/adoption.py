@@ -13,17 +13,21 @@ if TYPE_CHECKING:
 
     from bulkconn.core.endpoint import Endpoint
 
-#: The parameters that say which database a connection reaches, and as whom.
-COMPARED: Final = frozenset({"server", "database", "username"})
+#: The parameters that say which database a connection reaches, and as whom. None of them is a secret.
+COMPARED: Final = (
+    *("server", "host", "account", "endpoint", "domain", "clusterId", "project", "projectId"),
+    *("database", "username", "clientId", "servicePrincipalId"),
+)
 _STRING: Final = "connectionString"
 
 
 def shows_same_database(endpoint: Endpoint, visible: Iterable[tuple[str, str]]) -> bool:
     """Say whether everything that the service shows of a connection equals what the row would send.
 
-    Compared are server, database and username, to the letter, as parameters or inside a connection
-    string; what the service does not show is not compared. False too where it shows something that the
-    row holds only behind a reference: what cannot be compared is not the same.
+    Compared are server, database and username, by whatever name a source gives them, to the letter, as
+    parameters or inside a connection string; what the service does not show is not compared. False too
+    where it shows something that the row holds only behind a reference: what cannot be compared is not
+    the same.
     """
     theirs: dict[str, str] = {}
     for name, value in visible:

@@ -142,12 +142,12 @@ class FieldReader:
             )
 
     def _text(self, field: Field, text: str) -> str | None:
-        if field.kind is ValueKind.BOOLEAN:
-            # Spreadsheets write TRUE.
-            text = text.lower()
         if field.allowed:
             if text in field.allowed:
                 return text
+            if field.kind is ValueKind.BOOLEAN and text.lower() in field.allowed:
+                # Spreadsheets write TRUE.
+                return text.lower()
             self._refuse_choice(field, text)
         elif field.kind is ValueKind.PORT:
             if is_port(text):

@@ -28,19 +28,18 @@ _JDBC: Final = re.compile(r"jdbc:[^/?;]*//([^/?;]+)([^?;]*)[?;]?", re.IGNORECASE
 #: The password inside the JSON of Couchbase's `CredString`.
 _PASSWORD_IN_JSON: Final = re.compile(r'"pass\w*"\s*:\s*"((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
-#: The keys under which connection strings name what an adoption compares.
+#: The keys, without case and blanks, under which connection strings name what an adoption compares.
 _VISIBLE_KEYS: Final = {
     "server": "server",
     "host": "server",
-    "data source": "server",
+    "datasource": "server",
     "dbcname": "server",
     "accountname": "server",
     "database": "database",
     "db": "database",
     "sid": "database",
-    "initial catalog": "database",
+    "initialcatalog": "database",
     "uid": "username",
-    "user id": "username",
     "userid": "username",
     "username": "username",
     "user": "username",
@@ -69,20 +68,30 @@ class NotAConnectionString(Exception):
     """A text has a piece that is no `Key=value`. Says nothing of the text, which may hold a password."""
 
 
+def pieces_of(text: str) -> list[str]:
+    """Give the pieces of a connection string, each a `Key=value` if the string is one.
+
+    What a JDBC address names before its pairs is given as `host`.
+    """
+    address = _JDBC.match(text)
+    if address is None:
+        return text.split(";")
+    return [f"host={address[1]}", *text[address.end() :].replace("&", ";").split(";")]
+
+
+def visible_name(key: str) -> str | None:
+    """Give which of server, database and username a key names; None where it is none of them."""
+    return _VISIBLE_KEYS.get("".join(key.split()).lower())
+
+
 def parse_string(text: str) -> tuple[tuple[str, str], ...]:
     """Give the (key, value) pairs of a connection string, in order, keys stripped of blanks.
-
-    A JDBC address gives what it names before its pairs as `host`.
 
     Raises:
         NotAConnectionString: a piece between two semicolons has no `=` or no key.
     """
     pairs = []
-    address = _JDBC.match(text)
-    if address is not None:
-        pairs.append(("host", address[1]))
-        text = text[address.end() :].replace("&", ";")
-    for piece in text.split(";"):
+    for piece in pieces_of(text):
         if not piece.strip():
             continue
         key, equals, value = piece.partition("=")
@@ -189,7 +198,7 @@ def unusual_keys(text: str, pattern: Iterable[StringPart]) -> list[tuple[str, st
 
 def visible_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Give server, database and username of a string's pairs, as far as it names them."""
-    return {_VISIBLE_KEYS[key.lower()]: value.strip() for key, value in pairs if key.lower() in _VISIBLE_KEYS}
+    return {name: value.strip() for key, value in pairs if (name := visible_name(key))}
 
 
 def named_by(text: str) -> dict[str, str]:
@@ -222,7 +231,7 @@ def _missing_key(part: StringPart, strange: Sequence[str]) -> str:
     # Other spellings are named from closed lists only: any other key may be a piece of a password.
     for key in strange:
         lower = key.lower()
-        if _VISIBLE_KEYS.get(lower) == part.column or (part.secret and lower in _SECRET_KEYS):
+        if visible_name(lower) == part.column or (part.secret and lower in _SECRET_KEYS):
             return f"write {part.key} instead of {lower}"
     if nearest(part.key, strange):
         return f"add {part.key}=…; a key that is like it stands there and may be misspelt"

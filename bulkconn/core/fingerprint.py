@@ -12,6 +12,7 @@ from bulkconn.core.secret import SecretStr
 if TYPE_CHECKING:
     from bulkconn.core.endpoint import ParamValue
     from bulkconn.core.layout import Layout
+    from bulkconn.core.secret import SecretRef
 
 
 def fingerprint(layout: Layout, said: tuple[str, ...], params: tuple[tuple[str, ParamValue], ...]) -> str:
@@ -32,17 +33,23 @@ def fingerprint(layout: Layout, said: tuple[str, ...], params: tuple[tuple[str, 
     for name, value in params:
         if isinstance(value, str):
             plain += name, value
-        elif isinstance(value, bool):
-            plain += name, str(value)
-        elif isinstance(value, BuiltString):
-            for part, text in value.parts:
-                if isinstance(text, str):
-                    plain += name, part.key, text
-        elif isinstance(value, SecretStr) and layout.whole is not None and name == layout.whole.name:
-            for key, text in sorted(named_by(value.get_secret_value()).items()):
-                plain += name, key, text
-        elif isinstance(value, SecretStr) and layout.terms is not None and name in layout.terms.hidden:
-            # Only the service holds it secret: asking the service must not make a created row look edited.
-            plain += name, value.get_secret_value()
+        elif isinstance(value, SecretStr):
+            if layout.whole is not None and name == layout.whole.name:
+                for key, text in sorted(named_by(value.get_secret_value()).items()):
+                    plain += name, key, text
+            elif layout.terms is not None and name in layout.terms.hidden:
+                # Only the service holds it secret: asking it must not make a created row look edited.
+                plain += name, value.get_secret_value()
+        else:
+            plain += _rarely(name, value)
     # Validation lets no NUL into any text, so it divides them for certain; JSON would cost twice the time.
     return sha256("\0".join(plain).encode()).hexdigest()
+
+
+def _rarely(name: str, value: bool | SecretRef | BuiltString) -> list[str]:
+    """Give what is in of the values that few rows have: booleans and strings that are built."""
+    if isinstance(value, BuiltString):
+        return [
+            said for part, text in value.parts if isinstance(text, str) for said in (name, part.key, text)
+        ]
+    return [name, str(value)] if isinstance(value, bool) else []

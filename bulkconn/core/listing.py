@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
+from bulkconn.core.adoption import COMPARED
+from bulkconn.core.connection_string import pieces_of, visible_name
 from bulkconn.core.names import ConnectionId
 from bulkconn.core.reply import BodyState, ListedConnection
 
@@ -26,20 +28,6 @@ _MAX_ETAG: Final = 500
 _OK: Final = 200
 #: What no path segment may hold; of all blanks only this one is printable.
 _ENDS_A_SEGMENT: Final = frozenset("/\\?#% ")
-
-#: `auth.params` that may be shown and compared.
-_VISIBLE: Final = ("server", "database", "username")
-#: Keys of documented connection strings (without case and blanks) that say the same.
-_STRING_KEYS: Final = {
-    "server": "server",
-    "host": "server",
-    "datasource": "server",
-    "database": "database",
-    "uid": "username",
-    "userid": "username",
-    "username": "username",
-    "user": "username",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +176,8 @@ def _epoch_ms(value: object) -> int | None:
 
 def _visible(params: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     shown = _of_connection_string(params.get("connectionString"))
-    shown |= {name: text for name in _VISIBLE if (text := _text(params.get(name)))}
-    return tuple((name, shown[name]) for name in _VISIBLE if name in shown)
+    shown |= {name: text for name in COMPARED if (text := _text(params.get(name)))}
+    return tuple((name, shown[name]) for name in COMPARED if name in shown)
 
 
 def _of_connection_string(value: object) -> dict[str, str]:
@@ -203,9 +191,9 @@ def _of_connection_string(value: object) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     twice: set[str] = set()
-    for part in text.split(";"):
+    for part in pieces_of(text):
         key, equals, content = part.partition("=")
-        name = _STRING_KEYS.get("".join(key.split()).lower())
+        name = visible_name(key)
         if not name or not equals or not content.strip():
             continue
         if name in found:

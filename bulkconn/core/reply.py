@@ -68,7 +68,7 @@ class ListedConnection:
     """One item of `GET /connections`, cut down to what may be kept.
 
     None means that the service did not show the field. `visible` holds the non-secret `auth.params`
-    that are compared before an adoption (server, database, username).
+    that are compared before an adoption (`COMPARED` of `core/adoption.py`).
     """
 
     connection_id: ConnectionId

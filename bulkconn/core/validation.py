@@ -222,7 +222,6 @@ class Validator:
         for unknown in layout.unknown:
             if cells.get(unknown.header, "").strip():
                 findings.error(unknown.header, unknown.message, allowed=unknown.allowed, fix=unknown.fix)
-        errors = len(findings.errors)
         reader = FieldReader(cells, self._secret_rules, shown_cells, findings)
         params: list[tuple[str, ParamValue]] = []
         if layout.whole is not None:
@@ -235,7 +234,7 @@ class Validator:
                 params.append((field.name, value))
         if layout.booleans:
             params = [(name, value == "true" if name in layout.booleans else value) for name, value in params]
-        if not params and len(findings.errors) == errors:
+        if not params and not findings.errors:
             # No page knows a body without parameters, even where it says of none that it is required.
             findings.error(
                 None,

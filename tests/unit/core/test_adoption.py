@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bulkconn.core.adoption import shows_same_database
-from tests.unit.core.rows import WHOLE, basic_row, endpoint_of, row_of, string_row
+from bulkconn.core.validation import Validated, Validator
+from tests.unit.core.rows import RARE, WHOLE, basic_row, endpoint_of, row_of, string_row
 
 if TYPE_CHECKING:
     from bulkconn.core.endpoint import InventoryRow
@@ -51,3 +52,14 @@ def test_shows_same_database_of_a_string_behind_a_reference_is_not_known() -> No
 def test_shows_same_database_of_a_database_that_the_row_has_not_is_false() -> None:
     """A value shown where the row has none is a difference."""
     assert not shows_same_database(endpoint_of(basic_row()), [("database", "d")])
+
+
+@pytest.mark.parametrize(("account", "is_same"), [("a", True), ("b", False)])
+def test_shows_same_database_of_a_source_without_a_server_compares_what_it_has(
+    account: str, *, is_same: bool
+) -> None:
+    """Another account is another database, whatever the source calls it."""
+    row = row_of(source="rare", auth="key_pair", account="a", **{"params.key": "S0VZ"})
+    result = Validator([RARE]).validate(row)
+    assert isinstance(result, Validated)
+    assert shows_same_database(result.endpoint, [("account", account)]) is is_same

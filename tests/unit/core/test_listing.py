@@ -23,7 +23,7 @@ def reply(body: object, **more: Any) -> Reply:
 
 
 def test_read_page_full_item_keeps_what_may_be_kept() -> None:
-    """Ids, name, spec, state, times and the three visible parameters are kept, secrets are not."""
+    """Ids, name, spec, state, times and what an adoption compares are kept, secrets are not."""
     item = {
         "id": ID,
         "name": "orders",
@@ -165,6 +165,10 @@ CONNECTION_STRINGS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "twice": ("Server=a;Server=b;Database=d1;Password=hunter2", (("database", "d1"),)),
     "quoted": ('Server=db1;Password="hunter2;Database=x"', ()),
     "masked": ("********", ()),
+    "jdbc": (
+        "jdbc:snowflake://acme.example.com/?user=u1&password=hunter2&db=d1",
+        (("server", "acme.example.com"), ("database", "d1"), ("username", "u1")),
+    ),
     "empty-value": ("Server=;Database;UID= ", ()),
 }
 
@@ -179,6 +183,14 @@ def test_read_page_connection_string_keeps_three_keys_only(
     assert isinstance(page, Page)
     assert page.items[0].visible == expected
     assert "hunter2" not in repr(page)
+
+
+def test_read_page_parameters_of_other_sources_are_kept_as_far_as_they_are_compared() -> None:
+    """Not every source calls its server a server; keys, tokens and the rest are dropped all the same."""
+    params = {"account": "acme", "privateKey": "k", "warehouse": "w", "host": "h", "accessToken": "t"}
+    page = read_page(reply({"items": [{"id": ID, "name": "n", "auth": {"params": params}}]}))
+    assert isinstance(page, Page)
+    assert page.items[0].visible == (("host", "h"), ("account", "acme"))
 
 
 def test_read_page_parameter_beside_a_connection_string_wins() -> None:

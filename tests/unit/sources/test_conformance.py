@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from bulkconn.core.adoption import COMPARED
 from bulkconn.core.columns import spellings
+from bulkconn.core.connection_string import named_by
 from bulkconn.core.diagnostics import Severity
 from bulkconn.core.endpoint import BuiltString, InventoryRow
 from bulkconn.core.layout import column_names
@@ -81,6 +83,17 @@ def test_columns_of_an_auth_spec_can_be_told_apart(source: Source, auth: AuthSpe
     assert all(parameter.description for parameter in auth.parameters)
     assert all(part.description for part in auth.string_parts)
     assert all(what.default in what.allowed for what in auth.parameters if what.default and what.allowed)
+
+
+@pytest.mark.parametrize(("source", "auth"), SPECS)
+def test_what_an_adoption_compares_is_there_and_no_secret(source: Source, auth: AuthSpec) -> None:
+    """Every auth spec says which database it reaches; what is kept of a listing may be shown."""
+    assert not [what.name for what in auth.parameters if what.name in COMPARED and what.secret]
+    is_string = any(what.kind is ValueKind.CONNECTION_STRING for what in auth.parameters)
+    assert is_string or any(what.name in COMPARED for what in auth.parameters)
+    if auth.string_parts:
+        string = build_request(valid(complete_row(source, auth)), {}).body()["auth"]["params"]
+        assert "server" in named_by(string["connectionString"])
 
 
 @pytest.mark.parametrize(("source", "auth"), SPECS)

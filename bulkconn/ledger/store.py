@@ -90,7 +90,9 @@ class SqliteStore(SqlStore):
     def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         """Give the rows of a query one after another; SQLite holds no more than one."""
         with self.translated():
-            yield from self._connection.execute(sql, values)
+            # `yield from` would close the cursor where nobody reads on, maybe after the ledger was closed.
+            for row in self._connection.execute(sql, values):  # noqa: UP028 - for that reason
+                yield row
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from bulkconn.cli.secretstores import references_of
+from bulkconn.cli.signals import interruptible
 from bulkconn.core.diagnostics import Diagnostic, Severity
 from bulkconn.core.errors import ExitCode
 from bulkconn.core.outcome import Scope
@@ -15,8 +16,11 @@ from bulkconn.core.report import Report, Stop, ThisRun
 from bulkconn.core.secret import REFERENCE_SCHEMES
 from bulkconn.core.validation import Validator
 from bulkconn.engine.survey import Survey, survey_batch
+from bulkconn.flowservice.proxy import proxy_of
+from bulkconn.flowservice.url_rules import is_loopback
 from bulkconn.inventory.check import InventoryCheck
 from bulkconn.inventory.inventory import Inventory
+from bulkconn.inventory.network import Network
 from bulkconn.report.words import plural
 from bulkconn.sources import ALL
 
@@ -90,13 +94,14 @@ class Checked:
 def opened(
     given: Given, paths: Sequence[str], stdin: BinaryIO, *, looks_for_secrets: bool = True
 ) -> Iterator[Checked]:
-    """Open inventories for both passes.
+    """Open inventories for both passes. What comes over a pipe or a network is all here after that.
 
     With `looks_for_secrets` a reference that cannot be resolved is an error of its row; without, any
     reference is taken, and no store is touched.
 
     Raises:
         UsageError: one cannot be opened.
+        Interrupted: a signal came while one was copied.
     """
     references = references_of(given)
     validator = Validator(
@@ -105,10 +110,28 @@ def opened(
         schemes=references.schemes if looks_for_secrets else REFERENCE_SCHEMES,
         forbid_plaintext=given.is_on("forbid_plaintext_secrets"),
     )
-    with Inventory.open(paths, stdin=stdin, encoding=given.text("encoding")) as inventory:
+    with interruptible():
+        inventory = Inventory.open(
+            paths, stdin=stdin, network=network_of(given), encoding=given.text("encoding")
+        )
+    with inventory:
         exists = references.exists if looks_for_secrets else None
         check = InventoryCheck(inventory, validator, reference_exists=exists)
         yield Checked(check, inventory, references)
+
+
+def network_of(given: Given) -> Network:
+    """Give the way to inventories that are elsewhere; the rules are those of Flow Service.
+
+    Raises:
+        UsageError: the authorization for them is no header.
+    """
+    return Network(
+        proxy_of,
+        is_loopback,
+        allow_http=given.is_on("insecure_http"),
+        authorization=given.inventory_authorization(),
+    )
 
 
 async def take_stock(checked: Checked, ledger: Ledger, *, retry_failed: bool) -> None:

@@ -6,7 +6,7 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from bulkconn.core.errors import UsageError
 from bulkconn.core.plan import OnExisting
@@ -17,6 +17,8 @@ from bulkconn.core.validation import RowDefaults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_AUTHORIZATION: Final = "BULKCONN_INVENTORY_AUTHORIZATION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,21 @@ class Given:
             has_marker=self.is_on("marker"),
             client_id=self.text("client_id") or self.adobe_client_id,
         )
+
+    def inventory_authorization(self) -> SecretStr | None:
+        """Give the `Authorization` header for inventories at web addresses, if there is one.
+
+        Raises:
+            UsageError: no header can carry it.
+        """
+        secret = None if self.own_credentials is not None else _secret(_AUTHORIZATION)
+        text = "" if secret is None else secret.get_secret_value()
+        if not (text.isascii() and text.isprintable()):
+            raise UsageError(
+                f"{_AUTHORIZATION} holds characters that no header can carry",
+                fix='set it to one line such as "Bearer ..." or "Basic ..."',
+            )
+        return secret
 
     def credentials(self) -> Credentials:
         """Give who we are.

@@ -27,6 +27,13 @@ BULKCONN_SCOPES, in the environment or in .env; or --adobe-config. Order of prec
 #: What ends the help of commands that read inventories.
 INVENTORIES: Final = f"""\
 \b
+An INVENTORY is CSV, JSON, JSONL or .xlsx (book.xlsx#Sheet), also as .gz or .zst:
+  a path, - for standard input, or an address:
+  s3://bucket/path    gs://bucket/path    https://host/path
+  abfs://container@account.dfs.core.windows.net/path
+BULKCONN_INVENTORY_AUTHORIZATION is the Authorization header for https:// ones.
+
+\b
 A secret cell holds the secret, or a reference to it:
   env://NAME              file:///run/secrets/name   keyring://service/user
   vault://mount/path#field            aws-sm://name-or-arn#field

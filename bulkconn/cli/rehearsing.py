@@ -28,6 +28,7 @@ from bulkconn.cli.watching import watching
 from bulkconn.cli.wiring import make_world, run_async
 from bulkconn.core.dummies import DUMMY
 from bulkconn.core.errors import UsageError
+from bulkconn.core.location import parse_location
 from bulkconn.core.rehearsal import Level, worker_rate_per_s
 from bulkconn.report.rehearsal import render_opening, render_rehearsal
 
@@ -72,9 +73,15 @@ class Asked:
             params["keep"],
         )
 
+    @property
+    def shown_paths(self) -> list[str]:
+        """The inventories as they may be shown: a signature in a URL is masked."""
+        return [parse_location(path).shown for path in self.paths]
+
     def as_command(self) -> list[str]:
         """Give the words that rehearse the same again."""
-        words = ["bulkconn", "rehearse", *self.paths, "--faults", self.level.value, "--seed", str(self.seed)]
+        words = ["bulkconn", "rehearse", *self.shown_paths]
+        words += ["--faults", self.level.value, "--seed", str(self.seed)]
         words += ["--emulator", self.emulator] if self.emulator is not None else []
         return words + (["--rows", str(self.limit)] if self.limit is not None else [])
 
@@ -120,7 +127,7 @@ async def _perform(given: Given, asked: Asked, world: World) -> int:
         if given.wants_json:
             print_json(rehearsal.as_json())
         else:
-            click.echo(render_rehearsal(rehearsal, paths=asked.paths, again=asked.as_command()))
+            click.echo(render_rehearsal(rehearsal, paths=asked.shown_paths, again=asked.as_command()))
     return int(rehearsal.report.exit_code)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,7 @@ from bulkconn.core.errors import BulkconnError, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
 _EXIT_CODES: Final = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 
@@ -72,3 +74,27 @@ def listening(
     finally:
         for number in (*_EXIT_CODES, *also):
             loop.remove_signal_handler(number)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let both signals end a block that waits without awaiting: a loop would hear them only after it.
+
+    Raises:
+        Interrupted: one came.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        # Signals are the main thread's, and so is what they interrupt.
+        yield
+        return
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        fix = "nothing was sent: the same command begins anew"
+        raise Interrupted(_EXIT_CODES[signal.Signals(number)], fix)
+
+    before = {number: signal.signal(number, on_signal) for number in _EXIT_CODES}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

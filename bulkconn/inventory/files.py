@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import tempfile
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -14,15 +13,16 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from bulkconn.core.errors import InventoryChanged, UsageError
 from bulkconn.core.location import parse_location
 from bulkconn.inventory.faults import display_name
+from bulkconn.inventory.fetching import fetch_inventory, new_spool, unspooled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
     from bulkconn.core.location import Location
+    from bulkconn.inventory.network import Network
 
 _CHUNK_BYTES: Final = 256 * 1024
-_SPOOL_FIX: Final = "free space there, or let TMPDIR name another folder, then run the same command"
 
 
 class HashedBytes:
@@ -66,13 +66,12 @@ class InventoryFile:
         self._signature: tuple[int, ...] | None = None
 
     @classmethod
-    def at(cls, path: str | os.PathLike[str]) -> Self:
-        """Take the file at a path. A pipe is spooled, since it cannot be read twice.
+    def at(cls, location: Location) -> Self:
+        """Take the file at a local path. A pipe is spooled, since it cannot be read twice.
 
         Raises:
             UsageError: there is none, it is a folder, or it may not be read.
         """
-        location = parse_location(os.fspath(path))
         try:
             with Path(location.target).open("rb") as file:
                 if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -84,6 +83,15 @@ class InventoryFile:
                 f"inventory {display_name(location.shown)} cannot be read: {reason}",
                 fix="name a file that exists and may be read",
             ) from error
+
+    @classmethod
+    def from_afar(cls, location: Location, network: Network) -> Self:
+        """Fetch a copy of what lies at a URL.
+
+        Raises:
+            UsageError: it cannot be fetched.
+        """
+        return cls(location, path=None, spool=fetch_inventory(location, network))
 
     @classmethod
     def of_stdin(cls, stdin: BinaryIO) -> Self:
@@ -159,13 +167,10 @@ def _signature(raw: BinaryIO) -> tuple[int, ...]:
 
 
 def _spooled(stream: BinaryIO) -> BinaryIO:
-    # Unlinked and of mode 0600 from the start: an inventory may hold passwords.
-    spool = tempfile.TemporaryFile(prefix="bulkconn-")  # noqa: SIM115 - lives as long as the inventory
+    spool = new_spool()
     try:
         shutil.copyfileobj(stream, spool, _CHUNK_BYTES)
     except OSError as error:
         spool.close()
-        raise UsageError(
-            f"the inventory cannot be copied to {tempfile.gettempdir()}: {error.strerror}", fix=_SPOOL_FIX
-        ) from error
+        raise unspooled(error) from error
     return spool

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 from typing import TYPE_CHECKING, Final, Self
 
 from bulkconn.core.errors import UsageError
+from bulkconn.core.location import parse_location
 from bulkconn.inventory.content import Content
 from bulkconn.inventory.csv_rows import read_csv
 from bulkconn.inventory.faults import Unreadable, fault
@@ -17,12 +19,12 @@ from bulkconn.inventory.packing import unpacked
 from bulkconn.inventory.sheet_rows import read_sheet
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterator, Sequence
     from typing import BinaryIO, TextIO
 
     from bulkconn.core.diagnostics import Diagnostic
     from bulkconn.core.endpoint import InventoryRow
+    from bulkconn.inventory.network import Network
 
     _Reader = Callable[[TextIO, str], Iterator[InventoryRow | Diagnostic]]
 
@@ -62,13 +64,14 @@ class Inventory:
         paths: Sequence[str | os.PathLike[str]],
         *,
         stdin: BinaryIO | None = None,
+        network: Network | None = None,
         encoding: str | None = None,
         format: InventoryFormat | None = None,  # noqa: A002 - named as the flag is
     ) -> Self:
-        """Open files by path; `-` is `stdin`, which is spooled to a temporary file now.
+        """Open files by path or URL; `-` is `stdin`. What can be read only once is copied now.
 
-        `encoding` is None for UTF-8, or what a byte order mark says; `format` None for what the suffix
-        says, or the first line.
+        Without a `network` there are no URLs, only paths. `encoding` is None for UTF-8, or what a byte
+        order mark says; `format` None for what the suffix says, or the first line.
 
         Raises:
             UsageError: a file cannot be opened, `-` is given twice, or the encoding is not known.
@@ -82,10 +85,13 @@ class Inventory:
         files: list[InventoryFile] = []
         try:
             for path in paths:
+                location = parse_location(os.fspath(path))
                 if path == STDIN and stdin is not None:
                     files.append(InventoryFile.of_stdin(stdin))
+                elif location.scheme and network is not None:
+                    files.append(InventoryFile.from_afar(location, network))
                 else:
-                    files.append(InventoryFile.at(path))
+                    files.append(InventoryFile.at(location))
         except BaseException:
             for file in files:
                 file.close()

@@ -79,7 +79,9 @@ def choose_source(asked: Asked, index: Mapping[str, Source], findings: Findings)
             "source is not known",
             found=asked.source,
             allowed=known,
-            fix=f"write {guess}, {AGAIN}" if guess else f"write one of {known}, {AGAIN}",
+            fix=f"write {guess}, {AGAIN}"
+            if guess
+            else f"write one of these, or describe the source yourself as source=custom, {AGAIN}",
         )
     return source
 
@@ -130,7 +132,7 @@ def choose_auth(
             f"{source.slug} is not documented on {cloud}{source.absent and f': {source.absent}'}",
             found=cloud.value,
             allowed=clouds,
-            fix=f"correct source or platform_cloud, {AGAIN}",
+            fix=f"correct source or platform_cloud, or give the row as source=custom, {AGAIN}",
         )
         return None
     possible = ", ".join(here)

@@ -180,7 +180,10 @@ def test_validate_of_a_wrong_common_column_names_it(
         pytest.param({"source": None}, "acme, odd, only, built", "name the row's source", id="no source"),
         pytest.param({"source": "acne"}, "acme, odd, only, built", "write acme", id="near"),
         pytest.param(
-            {"source": "zzz"}, "acme, odd, only, built", "write one of acme, odd, only, built", id="far"
+            {"source": "zzz"},
+            "acme, odd, only, built",
+            "write one of these, or describe the source yourself as source=custom",
+            id="far",
         ),
         pytest.param(
             {"platform_cloud": None},
@@ -507,7 +510,7 @@ def test_validate_of_a_row_finds_its_auth(row: InventoryRow, auth: str) -> None:
             "platform_cloud",
             "odd is not documented on aws",
             "azure",
-            "correct source or platform_cloud",
+            "correct source or platform_cloud, or give the row as source=custom",
             id="no such cloud",
         ),
         pytest.param(

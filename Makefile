@@ -91,7 +91,7 @@ $(VENV)/.runtime: requirements/runtime.lock $(VENV)/.python
 
 $(VENV)/.aws: requirements/aws.lock $(VENV)/.python
 	@echo "installing what the tests against moto's AWS need"
-	@$(INSTALL) --require-hashes -r requirements/aws.lock
+	@$(INSTALL) --no-compile --require-hashes -r requirements/aws.lock
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock pyproject.toml $(VENV)/.python

@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from bulkconn.core.names import loose_name
 
 if TYPE_CHECKING:
     from bulkconn.core.names import ConnectionId
+
+#: A proof of ownership in a description: `[bulkconn:<ledger id>/<key hash>]`.
+MARKER: Final = re.compile(r"\[bulkconn:[^\]\s]+\]")
 
 
 class BodyState(StrEnum):
@@ -93,3 +99,21 @@ class Listing:
 
     items: tuple[ListedConnection, ...]
     server_clock_s: float | None = None
+    _by_name: _Index = field(default_factory=dict, init=False, repr=False, compare=False)
+    _by_marker: _Index = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def near(self, loose: str, marker: str | None = None) -> tuple[ListedConnection, ...]:
+        """Give what bears a name of this loose form, and what bears a marker in its description.
+
+        The listing of a sandbox serves thousands of doubts, so it is sorted once and not read for each.
+        """
+        if not self._by_name:
+            for item in self.items:
+                self._by_name.setdefault(loose_name(item.name), []).append(item)
+                for mark in MARKER.findall(item.description or ""):
+                    self._by_marker.setdefault(mark, []).append(item)
+        found = (*self._by_name.get(loose, ()), *self._by_marker.get(marker or "", ()))
+        return tuple({item.connection_id: item for item in found}.values())
+
+
+_Index = dict[str, list[ListedConnection]]

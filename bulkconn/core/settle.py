@@ -7,12 +7,12 @@ shows the lookup can see what is known to exist.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.names import loose_name
+from bulkconn.core.reply import MARKER
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
@@ -33,8 +33,6 @@ _PATIENCE_OF_NEVER_S: Final = 30.0
 LOOKS_NEEDED: Final = 2
 #: How often a lookup is repeated for a control that does not show, before the row stays in doubt.
 CONTROL_TRIES: Final = 3
-
-_MARKER: Final = re.compile(r"\[bulkconn:[^\]\s]+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +125,7 @@ def _has_our_client(doubt: Doubt, item: ListedConnection) -> bool:
 
 def _marker_of(item: ListedConnection) -> str | None:
     """Give the last marker: ours is appended, and a description may have been copied with another in it."""
-    found = _MARKER.findall(item.description or "")
+    found = MARKER.findall(item.description or "")
     return found[-1] if found else None
 
 

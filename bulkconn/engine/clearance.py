@@ -75,7 +75,7 @@ class Clearance:
         if listing is None:
             run.queue.later(Work.RETRY, row, run.clock.elapsed_s() + backoff_s(3, run.dice.random()))
             return False
-        findings = await self._settler.judge(row, listing.items)
+        findings = await self._settler.judge(row, listing)
         found = findings.ours + findings.blockers
         if found:
             ids = tuple(item.connection_id for item in found)

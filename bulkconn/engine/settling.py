@@ -29,8 +29,6 @@ from bulkconn.core.settle import (
 from bulkconn.engine.rows import Row, Work
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from bulkconn.core.names import ConnectionId, EndpointKey
     from bulkconn.core.reply import ListedConnection, Listing
     from bulkconn.engine.context import RunContext
@@ -106,9 +104,9 @@ class Settler:
             return
         begun_s, listing = found
         row.looks = replace(row.looks, complete=row.looks.complete + 1, last_begun_s=begun_s)
-        findings = await self.judge(row, listing.items)
+        findings = await self.judge(row, listing)
         if findings.blockers and not findings.ours and await self._learn_client(row.sent_as.sandbox):
-            findings = await self.judge(row, listing.items)
+            findings = await self.judge(row, listing)
         control = Control.NONE
         if self._is_last_word(row, findings):
             control = await self._control(row.sent_as, row.looks.since_s, skip=row.looks.hidden_controls)
@@ -116,14 +114,12 @@ class Settler:
                 row.looks = replace(row.looks, hidden_controls=row.looks.hidden_controls + 1)
         await self._act(row, findings, control)
 
-    async def judge(self, row: Row, items: Iterable[ListedConnection]) -> Findings:
+    async def judge(self, row: Row, listing: Listing) -> Findings:
         """Sort what a lookup shows into ours and blockers, for one row."""
         run = self._run
         if row.sent_as is None:
             raise AssertionError("a row that was never sent has nothing to claim")
-        loose = loose_name(row.sent_as.name)
-        marker = marker_of(run, row.key)
-        near = [item for item in items if loose_name(item.name) == loose or _bears(item, marker)]
+        near = listing.near(loose_name(row.sent_as.name), marker_of(run, row.key))
         holders = await run.ledger.holders([item.connection_id for item in near]) if near else {}
         return judge_listing(doubt_of(run, row.key, row.sent_as, row.seen_ids), near, holders)
 
@@ -343,7 +339,3 @@ class Settler:
 
     def _close(self, row: Row) -> None:
         self._open[row.sandbox] -= 1
-
-
-def _bears(item: ListedConnection, marker: str) -> bool:
-    return item.description is not None and marker in item.description

@@ -86,8 +86,7 @@ class TwinWatch:
         listing = await self._lookup(watch.sent_as)
         if listing is None:
             return False
-        loose = loose_name(watch.sent_as.name)
-        near = [item for item in listing.items if loose_name(item.name) == loose]
+        near = listing.near(loose_name(watch.sent_as.name))
         holders = await run.ledger.holders([item.connection_id for item in near])
         run.own_clients.update(
             item.created_client

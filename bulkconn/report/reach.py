@@ -11,10 +11,12 @@ from bulkconn.report.summary import render_stop
 from bulkconn.report.words import columns, duration, plural
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bulkconn.core.reach_report import ReachGroup, ReachReport
 
-#: Groups that are written out; the rest is counted.
-SHOWN_GROUPS: Final = 30
+#: Servers that are written out for each cause; the rest is counted.
+SHOWN_SERVERS: Final = 10
 
 
 def render_reach(report: ReachReport) -> str:
@@ -26,28 +28,45 @@ def render_reach(report: ReachReport) -> str:
     if tally.encrypted or tally.plain:
         plain = f", {tally.plain:,} without encryption" if tally.plain else ""
         lines.append(f"logins: {tally.encrypted:,} with TLS{plain}")
-    groups = tally.groups
-    for group in groups[:SHOWN_GROUPS]:
-        lines += ["", *_group(group)]
-    more = sum(group.rows for group in groups[SHOWN_GROUPS:]) + tally.ungrouped
-    if more:
-        lines += ["", f"... and {plural(more, 'row')} more that are not ok; -o FILE writes every row"]
+    by_cause: dict[tuple[object, object], list[ReachGroup]] = {}
+    for group in tally.groups:
+        by_cause.setdefault((group.first["result"], group.first["cause"]), []).append(group)
+    for groups in by_cause.values():
+        lines += ["", *_cause(groups)]
+    if tally.ungrouped:
+        lines += [
+            "",
+            f"... and {plural(tally.ungrouped, 'row')} more that are not ok; -o FILE writes every row",
+        ]
     if report.stopped is not None:
         lines += render_stop(report.stopped)
     return "\n".join([*lines, "", NOTICE, ALLOW_LIST])
 
 
-def _group(group: ReachGroup) -> list[str]:
+def _cause(groups: Sequence[ReachGroup]) -> list[str]:
+    """Give all that stands in the way for one cause: what, where, and the one remedy."""
+    first = groups[0].first
+    what = "failed" if first["result"] == Result.FAILED.value else "not checked"
+    total = plural(sum(group.rows for group in groups), "row")
+    lines = [f"{total} {what}: {str(first['cause']).replace('_', ' ')}"]
+    by_message: dict[tuple[object, object], list[ReachGroup]] = {}
+    for group in groups:
+        by_message.setdefault((group.first["message"], group.first["code"]), []).append(group)
+    for (message, code), alike in by_message.items():
+        lines.append(f"  {message} [{code}]")
+        lines += [f"    {_server(group)}" for group in alike[:SHOWN_SERVERS]]
+        more = alike[SHOWN_SERVERS:]
+        if more:
+            rows = plural(sum(group.rows for group in more), "row")
+            lines.append(
+                f"    ... and {plural(len(more), 'server')} more with {rows}; -o FILE writes every row"
+            )
+    return [*lines, f"  fix: {first['fix']}"]
+
+
+def _server(group: ReachGroup) -> str:
     row = group.first
-    what = "failed" if row["result"] == Result.FAILED.value else "not checked"
     where = f" at {shown(str(row['host']))}:{row['port']}" if row["host"] is not None else ""
-    not_tried = ""
-    if group.not_tried and group.rows > 1:
-        not_tried = f" ({group.not_tried:,} of them not tried: rows like them had failed)"
-    cause = str(row["cause"]).replace("_", " ")
-    return [
-        f"{plural(group.rows, 'row')} {what}: {cause}{where}{not_tried}",
-        f"  {row['message']} [{row['code']}]",
-        f"  for example: {shown(str(row['name']))} ({row['inventory_file']}:{row['inventory_row']})",
-        f"  fix: {row['fix']}",
-    ]
+    spared = f", {group.not_tried:,} of them not tried" if group.not_tried and group.rows > 1 else ""
+    example = f"{shown(str(row['name']))} ({row['inventory_file']}:{row['inventory_row']})"
+    return f"{plural(group.rows, 'row')}{where}{spared}, such as {example}"

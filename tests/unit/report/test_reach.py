@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from bulkconn.core import reach_report
 from bulkconn.core.errors import ExitCode
 from bulkconn.core.outcome import Scope
 from bulkconn.core.reach import Answer, Cause, Depth, Result, RowReach
 from bulkconn.core.reach_report import ReachReport, ReachTally
 from bulkconn.core.report import Stop
-from bulkconn.report.reach import SHOWN_GROUPS, render_reach
+from bulkconn.report.reach import SHOWN_SERVERS, render_reach
 from tests.unit.core.rows import basic_row, endpoint_of
+
+if TYPE_CHECKING:
+    import pytest
 
 _GOOD = Answer(Result.OK, tested=Depth.LOGIN, encrypted=True)
 _PLAIN = Answer(Result.OK, tested=Depth.LOGIN, encrypted=False)
@@ -33,26 +39,39 @@ def test_check_in_which_all_is_well_still_says_what_it_does_not_prove() -> None:
     assert "/sources/ip-address-allow-list" in text
 
 
-def test_rows_on_one_dead_host_are_one_group_with_one_remedy() -> None:
+def test_rows_on_one_dead_host_are_one_line_with_one_remedy() -> None:
     """What, where, an example, and what to do."""
     dead = [(_DEAD, "db.example.com"), *[(_DEAD.again("like ones failed"), "db.example.com")] * 3]
     text = render_reach(ReachReport(tally_of(*dead, (_UNKNOWN, None)), 12.0, ExitCode.ROWS_UNFINISHED))
     assert (
-        "4 rows failed: timeout at db.example.com:5432 (3 of them not tried: rows like them had failed)\n"
+        "4 rows failed: timeout\n"
         "  no connection came about in time [no_connection]\n"
-        "  for example: one (a.csv:7)\n"
+        "    4 rows at db.example.com:5432, 3 of them not tried, such as one (a.csv:7)\n"
         "  fix: let this machine's address in" in text
     )
-    assert "1 row not checked: no address\n  the row names no port [no_port]\n" in text
+    assert (
+        "1 row not checked: no address\n"
+        "  the row names no port [no_port]\n"
+        "    1 row, such as one (a.csv:7)\n" in text
+    )
     assert "logins:" not in text
 
 
-def test_groups_beyond_a_screen_are_counted() -> None:
-    """A file has all of them."""
-    tally = tally_of(*[(_DEAD, f"db{number}") for number in range(SHOWN_GROUPS + 5)])
+def test_servers_that_fail_alike_share_one_remedy_and_those_beyond_ten_are_counted() -> None:
+    """A cause is told once, however many servers it meets; a file has all of them."""
+    tally = tally_of(*[(_DEAD, f"db{number}") for number in range(SHOWN_SERVERS + 5)])
     text = render_reach(ReachReport(tally, 1.0, ExitCode.ROWS_UNFINISHED))
-    assert text.count("1 row failed") == SHOWN_GROUPS
-    assert "... and 5 rows more that are not ok; -o FILE writes every row" in text
+    assert text.count("no connection came about in time") == text.count("  fix: ") == 1
+    assert text.count("    1 row at ") == SHOWN_SERVERS
+    assert "    ... and 5 servers more with 5 rows; -o FILE writes every row" in text
+
+
+def test_rows_beyond_what_is_kept_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are in no group, and yet nobody is to think that all is told."""
+    monkeypatch.setattr(reach_report, "KEPT_GROUPS", 2)
+    tally = tally_of(*[(_DEAD, f"db{number}") for number in range(5)])
+    text = render_reach(ReachReport(tally, 1.0, ExitCode.ROWS_UNFINISHED))
+    assert "... and 3 rows more that are not ok; -o FILE writes every row" in text
 
 
 def test_host_and_name_cannot_steer_the_terminal() -> None:

@@ -71,6 +71,7 @@ async def _log_in(target: Target, login: Login, *, is_encrypted: bool) -> Answer
             # Whoever calls has a timeout over all of it.
             timeout=None,
             # Not what this user's environment says.
+            direct_tls=False,
             target_session_attrs="any",
             server_settings={"application_name": "bulkconn check"},
         )

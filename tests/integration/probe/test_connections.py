@@ -109,6 +109,8 @@ async def test_silence_of_a_server_is_told_from_that_of_a_firewall() -> None:
     assert (filtered.cause, filtered.code) == (Cause.TIMEOUT, "no_connection")
     gone: Answer = await why_silent(Address("127.0.0.1", free_port()))
     assert gone.cause is Cause.REFUSED
+    nowhere: Answer = await why_silent(Address(_NOWHERE, 1))
+    assert nowhere.cause is Cause.DNS
 
 
 async def test_host_with_several_addresses_is_told_by_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:

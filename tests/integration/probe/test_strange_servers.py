@@ -103,6 +103,19 @@ async def test_refusal_by_mysql_is_read_by_number(number: int, cause: Cause) -> 
 
 
 @pytest.mark.parametrize(
+    ("tls", "visits"), [(TlsMode.DISABLE, 1), (TlsMode.ALLOW, 2)], ids=["disable", "allow"]
+)
+async def test_mysql_that_takes_encrypted_logins_only_is_tried_so_where_allowed(
+    tls: TlsMode, visits: int
+) -> None:
+    """MySQL has a number for it, which MariaDB has not; `allow` goes both ways."""
+    async with strange_server(greeting=mysql_error(3159, "insecure transport prohibited")) as server:
+        answer = await probe_mysql(login_target(Protocol.MYSQL, server.port, tls, host="127.0.0.1"))
+    assert facts(answer) == (Cause.TLS, "3159", False)
+    assert server.visits == visits
+
+
+@pytest.mark.parametrize(
     "greeting",
     [
         b"\x0a",

@@ -157,6 +157,16 @@ async def test_rows_without_a_probe_are_answered_as_they_are() -> None:
     assert [(row.host, row.port) for row in rows] == [(None, None), (None, None)]
 
 
+async def test_rows_of_a_source_without_a_login_are_given_up_like_others() -> None:
+    """Mercy for servers does not take a login."""
+    probe = FakeProbe(lambda _: DEAD)
+    cells = {"source": "oracle", "platform_cloud": "aws", "sslMode": "false", "schema": "s"}
+    rows = [endpoint(number, port="1521", **cells) for number in range(50)]
+    found = await reaches(prober_of(probe), rows)
+    # All of them are one connection to one address.
+    assert results(found) == {"failed": 1, "failed, not tried": 49}
+
+
 async def test_probe_that_takes_too_long_is_cut_and_looked_into() -> None:
     """The timeout is over all of it, since no driver's own is."""
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ReachGroup:
-    """Rows that are not ok alike, at one address; `first` is the first of them, the rest is counted."""
+    """Rows that are not ok alike, at one address; `first` is the first of them, the rest is counted.
+
+    Where there are too many addresses to keep, the later ones share a group without one.
+    """
 
     first: Row
     rows: int = 0
@@ -36,7 +39,7 @@ class ReachGroup:
         }
 
 
-#: Groups and rows that are kept for the report; beyond them rows are only counted.
+#: Groups of one address, and rows, that are kept for the report; beyond them rows are counted by cause.
 KEPT_GROUPS: Final = 1_000
 KEPT_ROWS: Final = 10_000
 
@@ -46,7 +49,7 @@ class ReachTally:
     """Counts rows as they come; what it keeps of them is bounded.
 
     `probes` are the rows for which a connection was tried, `encrypted` and `plain` those whose login was
-    encrypted, or was not. `ungrouped` rows are not ok and in none of the `groups`.
+    encrypted, or was not.
     """
 
     counts: dict[Result, int] = field(default_factory=lambda: dict.fromkeys(Result, 0))
@@ -55,7 +58,6 @@ class ReachTally:
     encrypted: int = 0
     plain: int = 0
     kept: list[Row] = field(default_factory=list)
-    ungrouped: int = 0
     _groups: dict[tuple[object, ...], ReachGroup] = field(default_factory=dict)
 
     @property
@@ -83,15 +85,22 @@ class ReachTally:
         self.causes[answer.cause] = self.causes.get(answer.cause, 0) + 1
         if len(self.kept) < KEPT_ROWS:
             self.kept.append(row.as_mapping())
-        key = (answer.result, answer.cause, answer.code, row.host, row.port)
-        group = self._groups.get(key)
-        if group is None:
-            if len(self._groups) >= KEPT_GROUPS:
-                self.ungrouped += 1
-                return
-            group = self._groups[key] = ReachGroup(row.as_mapping())
+        group = self._group_of(row)
         group.rows += 1
         group.not_tried += not answer.is_tried
+
+    def _group_of(self, row: RowReach) -> ReachGroup:
+        answer = row.answer
+        kind = (answer.result, answer.cause, answer.code)
+        group = self._groups.get((*kind, row.host, row.port))
+        if group is not None:
+            return group
+        if len(self._groups) < KEPT_GROUPS:
+            group = self._groups[(*kind, row.host, row.port)] = ReachGroup(row.as_mapping())
+            return group
+        # One more for each kind of failure, whatever the server: there are few kinds.
+        rest = ReachGroup({**row.as_mapping(), "host": None, "port": None})
+        return self._groups.setdefault((*kind, None, None), rest)
 
 
 #: Causes that are known without opening a connection.

@@ -33,11 +33,6 @@ def render_reach(report: ReachReport) -> str:
         by_cause.setdefault((group.first["result"], group.first["cause"]), []).append(group)
     for groups in by_cause.values():
         lines += ["", *_cause(groups)]
-    if tally.ungrouped:
-        lines += [
-            "",
-            f"... and {plural(tally.ungrouped, 'row')} more that are not ok; -o FILE writes every row",
-        ]
     if report.stopped is not None:
         lines += render_stop(report.stopped)
     return "\n".join([*lines, "", NOTICE, ALLOW_LIST])

@@ -48,7 +48,9 @@ def test_rows_that_fail_alike_at_one_server_are_one_group() -> None:
     assert groups == [("refused", 3, 1), ("wrong_password", 1, 0), ("no_address", 3, 0)]
 
 
-def test_tally_keeps_so_many_rows_and_groups_and_counts_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tally_keeps_so_many_rows_and_servers_and_counts_the_rest_by_cause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A million failing rows do not fill the memory."""
     monkeypatch.setattr(reach_report, "KEPT_GROUPS", 2)
     monkeypatch.setattr(reach_report, "KEPT_ROWS", 3)
@@ -56,8 +58,16 @@ def test_tally_keeps_so_many_rows_and_groups_and_counts_the_rest(monkeypatch: py
     for number in range(5):
         tally.add(RowReach(endpoint_of(basic_row()), REFUSED, f"db{number}", 5432))
     tally.add(RowReach(endpoint_of(basic_row()), REFUSED, "db0", 5432))
-    assert (len(tally.kept), len(tally.groups), tally.ungrouped) == (3, 2, 3)
-    assert tally.counts[Result.FAILED] == 6
+    tally.add(RowReach(endpoint_of(basic_row()), WRONG, "db9", 5432))
+    assert len(tally.kept) == 3
+    groups = [(one.first["cause"], one.first["host"], one.rows) for one in tally.groups]
+    assert groups == [
+        ("refused", None, 3),
+        ("refused", "db0", 2),
+        ("refused", "db1", 1),
+        ("wrong_password", None, 1),
+    ]
+    assert tally.counts[Result.FAILED] == 7
 
 
 def test_report_as_json_has_the_documented_keys_in_order() -> None:

@@ -66,12 +66,13 @@ def test_servers_that_fail_alike_share_one_remedy_and_those_beyond_ten_are_count
     assert "    ... and 5 servers more with 5 rows; -o FILE writes every row" in text
 
 
-def test_rows_beyond_what_is_kept_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are in no group, and yet nobody is to think that all is told."""
+def test_rows_beyond_what_is_kept_are_counted_with_their_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They share a line without a server, and the total of the cause is right."""
     monkeypatch.setattr(reach_report, "KEPT_GROUPS", 2)
     tally = tally_of(*[(_DEAD, f"db{number}") for number in range(5)])
     text = render_reach(ReachReport(tally, 1.0, ExitCode.ROWS_UNFINISHED))
-    assert "... and 3 rows more that are not ok; -o FILE writes every row" in text
+    assert "5 rows failed: timeout\n" in text
+    assert "    3 rows, such as one (a.csv:7)\n" in text
 
 
 def test_host_and_name_cannot_steer_the_terminal() -> None:

@@ -27,10 +27,12 @@ demo: $(VENV)/.runtime ## onboard 60 databases onto a local emulator, twice; no 
 test: $(VENV)/.dev ## run every test (JOBS=2 at a time)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(JOBS)
 
+# Without the conftest of all tests, which wants drivers of databases that this has no use for.
 .PHONY: test-aws
 test-aws: ## secrets in AWS, against moto's server, in an environment of its own
 	@$(MAKE) --no-print-directory VENV=$(VENV)/aws $(VENV)/aws/.aws
-	@$(VENV)/aws/bin/python -m pytest tests/integration/secretrefs/test_moto.py
+	@$(VENV)/aws/bin/python -m pytest --confcutdir=tests/integration/secretrefs \
+	  tests/integration/secretrefs/test_moto.py
 
 .PHONY: check
 check: $(VENV)/.dev ## lint, formatting, types, import contracts, 100 % coverage of the pure rooms

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from bulkconn.cli.given import Given
+    from bulkconn.cli.spec_check import SpecCheck
     from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.names import EndpointKey
     from bulkconn.core.protocols import Ledger
@@ -49,11 +50,19 @@ class Checked:
     survey: Survey = field(default_factory=Survey)
     conflicts: list[Diagnostic] = field(default_factory=list)
     taken: set[EndpointKey] = field(default_factory=set)
+    notes: list[Diagnostic] = field(default_factory=list)
+    lookups: int = 0
+
+    def forget(self) -> None:
+        """Begin anew: the next pass may judge otherwise."""
+        self.survey = Survey()
+        self.conflicts.clear()
+        self.taken.clear()
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
-        """All that is kept of what is wrong, conflicts with the ledger last."""
-        return [*self.check.diagnostics, *self.conflicts]
+        """All that is kept: what concerns the whole check, the rows' faults, conflicts with the ledger."""
+        return [*self.notes, *self.check.diagnostics, *self.conflicts]
 
     @property
     def errors(self) -> int:
@@ -70,6 +79,19 @@ class Checked:
             if endpoint.key not in self.taken:
                 yield endpoint
 
+    def stopped(self, stop: Stop, *, ledger: str | None, duration_s: float) -> Report:
+        """Give the report of a command that does not begin for a reason that is not the inventory's."""
+        return Report(
+            run_id=None,
+            ledger=ledger,
+            counts=self.survey.tally.counts,
+            this_run=ThisRun(skipped=self.survey.skipped, lookups=self.lookups),
+            duration_s=duration_s,
+            exit_code=ExitCode.STOPPED,
+            diagnostics=self.diagnostics,
+            stopped=stop,
+        )
+
     def refusal(self, *, ledger: str | None, skip_invalid: bool, duration_s: float) -> Report:
         """Give the report of a command that does not begin because of the inventory."""
         files = plural(len(self.inventory.names), "inventory file")
@@ -82,7 +104,7 @@ class Checked:
             run_id=None,
             ledger=ledger,
             counts=self.survey.tally.counts,
-            this_run=ThisRun(),
+            this_run=ThisRun(lookups=self.lookups),
             duration_s=duration_s,
             exit_code=ExitCode.INVENTORY_INVALID,
             diagnostics=self.diagnostics,
@@ -134,11 +156,21 @@ def network_of(given: Given) -> Network:
     )
 
 
-async def take_stock(checked: Checked, ledger: Ledger, *, retry_failed: bool) -> None:
+async def take_stock(
+    checked: Checked, ledger: Ledger, specs: SpecCheck | None = None, *, retry_failed: bool
+) -> None:
     """Make the first pass: afterwards `checked` has all counts and diagnostics.
 
+    Where rows are refused by what a ledger once kept of the service's word, the service is asked anew.
     Cancel: safe, nothing was written.
     """
+    await _first_pass(checked, ledger, retry_failed=retry_failed)
+    if checked.check.errors and specs is not None and await specs.ask_anew():
+        checked.forget()
+        await _first_pass(checked, ledger, retry_failed=retry_failed)
+
+
+async def _first_pass(checked: Checked, ledger: Ledger, *, retry_failed: bool) -> None:
     for endpoints in checked.check.first_pass():
         for start in range(0, len(endpoints), _BATCH):
             found = await survey_batch(

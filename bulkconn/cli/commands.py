@@ -16,7 +16,7 @@ _STATES: Final = ("pending", "in_doubt", "created", "adopted", "failed", "held")
 
 @options.command("plan", body="bulkconn.cli.foresight:plan", epilog=options.INVENTORIES)
 @options.inventories
-@options.group_of([options.ledger, options.offline, *_RUN, options.output, options.logs])
+@options.group_of([options.ledger, options.offline, options.check_specs, *_RUN, options.output, options.logs])
 def plan() -> None:
     """Read and validate the inventories, compare them with the ledger, and say what a run would do.
 
@@ -27,7 +27,7 @@ def plan() -> None:
 
 @options.command("run", body="bulkconn.cli.onboarding:run", epilog=options.INVENTORIES)
 @options.inventories
-@options.group_of([options.ledger, *_RUN, options.yes, options.output, options.logs])
+@options.group_of([options.ledger, options.check_specs, *_RUN, options.yes, options.output, options.logs])
 def run() -> None:
     """Create every base connection of the inventories; the same command again resumes.
 

@@ -19,6 +19,7 @@ KEYS: Final = (
     *("ledger", "output", "log_format", "log_level"),
     *("base_url", "ims_url", "client_id", "org_id", "adobe_config", "insecure_http", "timeout"),
     *("sandbox", "platform_cloud", "encoding", "skip_invalid", "forbid_plaintext_secrets"),
+    "check_specs",
     *("rate", "concurrency", "max_attempts", "max_resends", "settle_grace", "max_wait", "drain"),
     *("on_existing", "marker", "scopes"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, closing
+from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,12 +13,21 @@ from bulkconn.cli.failure import print_json
 from bulkconn.cli.given import Given
 from bulkconn.cli.ledgers import LedgerView
 from bulkconn.cli.logs import configure_logs
+from bulkconn.cli.looking import Eyes, look_at_specs
 from bulkconn.cli.names import NamesFound, look_at_names
 from bulkconn.cli.pipes import reader_may_leave
 from bulkconn.cli.reporting import emit_refusal, note_warnings
 from bulkconn.cli.signals import listening
-from bulkconn.cli.wiring import has_ledger, ledger_place, make_world, run_async, shown_place, target_of
-from bulkconn.core.errors import ExitCode, UsageError
+from bulkconn.cli.wiring import (
+    has_ledger,
+    hold_ledger,
+    ledger_place,
+    make_world,
+    run_async,
+    shown_place,
+    target_of,
+)
+from bulkconn.core.errors import ExitCode, LedgerError, UsageError
 from bulkconn.core.report import Report, ThisRun
 from bulkconn.ledger.opening import check_target
 from bulkconn.ledger.places import open_read_only
@@ -28,9 +37,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bulkconn.cli.checking import Checked
-    from bulkconn.cli.signals import Interrupts
+    from bulkconn.cli.spec_check import SpecCheck
     from bulkconn.core.record import Target
+    from bulkconn.core.service_spec import Place as SpecPlace
+    from bulkconn.core.service_spec import SpecAnswer
     from bulkconn.engine.context import World
+    from bulkconn.engine.lookup import Unknown
+    from bulkconn.ledger.locate import Place
 
 
 def plan(params: Mapping[str, Any]) -> int:
@@ -42,8 +55,8 @@ def plan(params: Mapping[str, Any]) -> int:
 
 async def _plan(given: Given, paths: Sequence[str], world: World) -> int:
 
-    with listening() as interrupts, opened(given, paths, sys.stdin.buffer) as checked:
-        report, found = await foresee(given, paths, checked, world, interrupts)
+    with listening(), opened(given, paths, sys.stdin.buffer) as checked:
+        report, found = await foresee(given, paths, checked, world)
     with reader_may_leave():
         if given.wants_json:
             print_json(report.as_json())
@@ -58,7 +71,7 @@ async def _plan(given: Given, paths: Sequence[str], world: World) -> int:
 
 
 async def foresee(
-    given: Given, paths: Sequence[str], checked: Checked, world: World, interrupts: Interrupts
+    given: Given, paths: Sequence[str], checked: Checked, world: World
 ) -> tuple[Report, NamesFound]:
     """Give what a run would find.
 
@@ -68,37 +81,71 @@ async def foresee(
     began_s = world.clock.elapsed_s()
     place = ledger_place(given, paths)
     shown = shown_place(place)
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         view = LedgerView()
         if has_ledger(place):
             store = stack.enter_context(closing(open_read_only(place)))
             _check_target(given, store.info.target, shown)
             view = LedgerView(store)
-        await take_stock(checked, view.as_ledger(), retry_failed=given.is_on("retry_failed"))
+        eyes = Eyes(given, world, ledger=view.as_ledger(), secrets=checked.references)
+        await stack.enter_async_context(eyes)
+        specs = await _check_specs(given, checked, view, eyes)
+        await take_stock(checked, view.as_ledger(), specs, retry_failed=given.is_on("retry_failed"))
+        if specs is not None and specs.fresh and view.keeps_specs:
+            await _keep(given, place, specs, world)
+        checked.lookups = eyes.lookups
         skip_invalid = given.is_on("skip_invalid")
         if not checked.may_go_on(skip_invalid=skip_invalid):
             duration_s = world.clock.elapsed_s() - began_s
             return checked.refusal(
                 ledger=shown, skip_invalid=skip_invalid, duration_s=duration_s
             ), NamesFound("")
-        found = await _look_at_names(given, checked, view, world, interrupts)
+        found = await _look_at_names(given, checked, eyes)
+    if specs is not None:
+        found.note = f"{specs.note}\n{found.note}"
+        found.stopped = found.stopped or specs.stop(eyes.stops)
     counts = found.tally.counts if found.looked else checked.survey.tally.counts
     report = Report(
         run_id=None,
         ledger=shown,
         counts=counts,
-        this_run=ThisRun(skipped=checked.survey.skipped, lookups=found.lookups),
+        this_run=ThisRun(skipped=checked.survey.skipped, lookups=eyes.lookups),
         duration_s=world.clock.elapsed_s() - began_s,
-        exit_code=_exit_code(counts, found),
+        exit_code=_exit_code(counts, found, is_checked=not checked.notes),
         diagnostics=[*checked.diagnostics, *found.diagnostics],
         stopped=found.stopped,
     )
     return report, found
 
 
-async def _look_at_names(
-    given: Given, checked: Checked, view: LedgerView, world: World, interrupts: Interrupts
-) -> NamesFound:
+async def _check_specs(given: Given, checked: Checked, view: LedgerView, eyes: Eyes) -> SpecCheck | None:
+    """Hold rows to what the service says, if that was asked for."""
+    if not given.is_on("check_specs"):
+        return None
+    # jsonschema takes long to import, and is needed here only.
+    from bulkconn.cli.spec_check import SpecCheck  # noqa: PLC0415 - see above
+
+    async def ask(places: Sequence[SpecPlace]) -> Mapping[SpecPlace, SpecAnswer | Unknown]:
+        return await look_at_specs(*await eyes.open(given.credentials()), places)
+
+    specs = SpecCheck(checked, None if given.is_on("offline") else ask, eyes.world.clock.now)
+    await specs.begin(view.specs())
+    return specs
+
+
+async def _keep(given: Given, place: Place, specs: SpecCheck, world: World) -> None:
+    """Let a ledger that is there keep what the service said, unless a run holds it."""
+    try:
+        held = await hold_ledger(place, target_of(given, given.credentials().org_id), given, world.clock)
+        try:
+            await held.keep_specs(specs.fresh)
+        finally:
+            await held.close()
+    except LedgerError as error:
+        world.log.info("specs.not_kept", reason=str(error))
+
+
+async def _look_at_names(given: Given, checked: Checked, eyes: Eyes) -> NamesFound:
 
     if given.is_on("offline"):
         return NamesFound("names in the sandboxes were not looked at (--offline)")
@@ -106,7 +153,8 @@ async def _look_at_names(
         credentials = given.credentials()
     except UsageError as missing:
         return NamesFound(f"names in the sandboxes were not looked at ({missing})")
-    return await look_at_names(given, credentials, (checked, view), world, interrupts)
+    engine, _ = await eyes.open(credentials)
+    return await look_at_names(engine, checked)
 
 
 def _check_target(given: Given, have: Target, name: str) -> None:
@@ -114,11 +162,11 @@ def _check_target(given: Given, have: Target, name: str) -> None:
         check_target(have, target_of(given, given.org_id), name)
 
 
-def _exit_code(counts: Mapping[str, int], found: NamesFound) -> ExitCode:
+def _exit_code(counts: Mapping[str, int], found: NamesFound, *, is_checked: bool) -> ExitCode:
     """Say whether anything stands against a run: rows that would be sent are what it is for."""
     if found.stopped is not None:
         return ExitCode.STOPPED
     unfinished = ("failed", "held", "in_doubt", "changed", "invalid")
-    if any(counts.get(name, 0) for name in unfinished) or found.diagnostics:
+    if any(counts.get(name, 0) for name in unfinished) or found.diagnostics or not is_checked:
         return ExitCode.ROWS_UNFINISHED
     return ExitCode.OK

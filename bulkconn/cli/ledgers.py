@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from bulkconn.ledger import queries
+from bulkconn.ledger.schema import FORMAT_VERSION, SPECS_SINCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from bulkconn.core.names import ConnectionId, EndpointKey
     from bulkconn.core.protocols import Ledger
     from bulkconn.core.record import LedgerRecord, NameConflict, RowStanding
+    from bulkconn.core.service_spec import Place, ServiceSpec
     from bulkconn.ledger.sql_store import SqlStore
 
 
@@ -27,6 +29,17 @@ class LedgerView:
     def as_ledger(self) -> Ledger:
         """Give it where a whole ledger is taken but only these four questions are asked."""
         return cast("Ledger", self)
+
+    def specs(self) -> dict[Place, ServiceSpec]:
+        """Give what the service said of connection specs, as far as a ledger kept it."""
+        if self._store is None or self._store.info.format_version < SPECS_SINCE:
+            return {}
+        return self._store.read(queries.read_specs)
+
+    @property
+    def keeps_specs(self) -> bool:
+        """Tell whether there is a ledger that could keep some without being migrated."""
+        return self._store is not None and self._store.info.format_version == FORMAT_VERSION
 
     async def records(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, LedgerRecord]:
         """Look rows up by key."""

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from bulkconn.cli.wiring import new_run_id, open_service
 from bulkconn.core.adoption import shows_same_database
 from bulkconn.core.diagnostics import Diagnostic, Severity
 from bulkconn.core.plan import Action, HoldExisting, OnExisting, Send, decide_existing, plan_action
 from bulkconn.core.report import Tally
 from bulkconn.engine.existing import ExistingNames
+from bulkconn.engine.looking import serving
 from bulkconn.engine.lookup import Looker
-from bulkconn.engine.run import Engine
 from bulkconn.report.words import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bulkconn.cli.checking import Checked
-    from bulkconn.cli.given import Credentials, Given
-    from bulkconn.cli.ledgers import LedgerView
-    from bulkconn.cli.signals import Interrupts
     from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.report import Stop
-    from bulkconn.engine.context import World
+    from bulkconn.engine.run import Engine
 
 #: Rows whose ledger records are read at a time.
 _BATCH: Final = 200
@@ -39,46 +34,25 @@ class NamesFound:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     looked: int = 0
     existing: int = 0
-    lookups: int = 0
     stopped: Stop | None = None
     #: How the rows would end, as far as names decide it; begins as the survey's.
     tally: Tally = field(default_factory=Tally)
 
 
-async def look_at_names(
-    given: Given,
-    credentials: Credentials,
-    known: tuple[Checked, LedgerView],
-    world: World,
-    interrupts: Interrupts,
-) -> NamesFound:
-    """Look up, at the pace of a run, which rows that would be sent have names that exist already."""
-    checked, view = known
+async def look_at_names(engine: Engine, checked: Checked) -> NamesFound:
+    """Look up, at the pace of a run, which rows that would be sent have names that exist already.
+
+    Cancel: safe, nothing was changed.
+    """
     found = NamesFound("", tally=Tally(checked.survey.tally.counts))
-    async with open_service(given, credentials, world.clock) as service:
-        engine = Engine(
-            new_run_id(world.clock.now()),
-            given.run_settings,
-            # Looking never writes, so the view is all of a ledger that is asked for.
-            ledger=view.as_ledger(),
-            service=service,
-            secrets=checked.references,
-            world=world,
-        )
-        interrupts.on_first = engine.interrupt
-        existing = ExistingNames(engine.run, Looker(engine.run), checked.survey.to_send)
-        gate = asyncio.create_task(engine.run.gate.serve())
+    existing = ExistingNames(engine.run, Looker(engine.run), checked.survey.to_send)
+    async with serving(engine.run):
         try:
             await _look(engine, existing, checked, found)
         finally:
             await existing.close()
-            gate.cancel()
-            await asyncio.gather(gate, return_exceptions=True)
-    found.lookups = engine.run.this_run.lookups
     found.stopped = engine.stops.reported
     found.note = _note(found)
-    if interrupts.exit_code is not None:
-        raise asyncio.CancelledError
     return found
 
 

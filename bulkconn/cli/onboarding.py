@@ -12,6 +12,7 @@ from bulkconn.cli.checking import opened, take_stock
 from bulkconn.cli.given import Given
 from bulkconn.cli.ledgers import LedgerView
 from bulkconn.cli.logs import configure_logs
+from bulkconn.cli.looking import look_at_specs
 from bulkconn.cli.progress import showing
 from bulkconn.cli.reporting import as_interrupted, emit_run, note_warnings
 from bulkconn.cli.signals import listening
@@ -34,8 +35,12 @@ if TYPE_CHECKING:
 
     from bulkconn.cli.checking import Checked
     from bulkconn.cli.signals import Interrupts
+    from bulkconn.cli.spec_check import SpecCheck
     from bulkconn.core.report import Report
+    from bulkconn.core.service_spec import Place as SpecPlace
+    from bulkconn.core.service_spec import SpecAnswer
     from bulkconn.engine.context import World
+    from bulkconn.engine.lookup import Unknown
     from bulkconn.engine.run import Service
     from bulkconn.ledger.locate import Place
     from bulkconn.ledger.stored import StoredLedger
@@ -72,56 +77,88 @@ async def onboard(given: Given, paths: Sequence[str], world: World, interrupts: 
             # An existing ledger is held from the start. A new one is made only when there is work for it.
             ledger = None if is_new else await hold_ledger(place, target, given, world.clock)
             try:
-                await take_stock(
-                    checked, ledger or LedgerView().as_ledger(), retry_failed=given.is_on("retry_failed")
-                )
-                duration_s = world.clock.elapsed_s() - began_s
-                if not checked.may_go_on(skip_invalid=given.is_on("skip_invalid")):
-                    shown = None if is_new else shown_place(place)
-                    return checked.refusal(
-                        ledger=shown, skip_invalid=given.is_on("skip_invalid"), duration_s=duration_s
-                    )
-                if is_new:
+                engine = _engine(given, checked, (ledger, service), world)
+                specs = await _check_specs(given, checked, (ledger, service), engine)
+                await take_stock(checked, engine.run.ledger, specs, retry_failed=given.is_on("retry_failed"))
+                checked.lookups = engine.run.this_run.lookups
+                refusal = _refusal(given, checked, specs, engine)
+                if refusal is None and ledger is None:
                     _confirm_create(given, place)
-                    ledger = await hold_ledger(place, target, given, world.clock)
-                assert ledger is not None  # noqa: S101 - opened above, one way or the other
-                report = await _work(given, checked, (ledger, service), world, interrupts)
+                    ledger = engine.run.ledger = await hold_ledger(place, target, given, world.clock)
+                    is_new = False
+                if specs is not None and specs.fresh and ledger is not None:
+                    await ledger.keep_specs(specs.fresh)
+                report = refusal or await _work(given, checked, engine, interrupts)
             finally:
                 if ledger is not None:
                     await ledger.close()
     return dataclasses.replace(
         report,
-        ledger=shown_place(place),
+        ledger=None if is_new else shown_place(place),
         diagnostics=checked.diagnostics,
         duration_s=world.clock.elapsed_s() - began_s,
     )
 
 
-async def _work(
-    given: Given,
-    checked: Checked,
-    held: tuple[StoredLedger, Service],
-    world: World,
-    interrupts: Interrupts,
-) -> Report:
+def _refusal(given: Given, checked: Checked, specs: SpecCheck | None, engine: Engine) -> Report | None:
+    """Give the report of a run that does not begin; None where nothing stands against it."""
+    skip_invalid = given.is_on("skip_invalid")
+    if not checked.may_go_on(skip_invalid=skip_invalid):
+        return checked.refusal(ledger=None, skip_invalid=skip_invalid, duration_s=0.0)
+    stop = None if specs is None else specs.stop(engine.stops)
+    return None if stop is None else checked.stopped(stop, ledger=None, duration_s=0.0)
 
-    checked.inventory.verify_unchanged()
-    note_warnings(checked.diagnostics, given)
+
+def _engine(
+    given: Given, checked: Checked, held: tuple[StoredLedger | None, Service], world: World
+) -> Engine:
+    """Give the engine of this run; until a new ledger is made it sees none."""
     ledger, service = held
     run_id = new_run_id(world.clock.now())
     world = dataclasses.replace(world, log=world.log.bind(run_id=run_id))
-    engine = Engine(
-        run_id, given.run_settings, ledger=ledger, service=service, secrets=checked.references, world=world
+    return Engine(
+        run_id,
+        given.run_settings,
+        ledger=ledger or LedgerView().as_ledger(),
+        service=service,
+        secrets=checked.references,
+        world=world,
     )
+
+
+async def _check_specs(
+    given: Given, checked: Checked, held: tuple[StoredLedger | None, Service], engine: Engine
+) -> SpecCheck | None:
+    """Hold rows to what the service says, if that was asked for."""
+    if not given.is_on("check_specs"):
+        return None
+    # jsonschema takes long to import, and is needed here only.
+    from bulkconn.cli.spec_check import SpecCheck  # noqa: PLC0415 - see above
+
+    ledger, service = held
+
+    async def ask(places: Sequence[SpecPlace]) -> Mapping[SpecPlace, SpecAnswer | Unknown]:
+        return await look_at_specs(engine, service, places)
+
+    specs = SpecCheck(checked, ask, engine.run.clock.now)
+    await specs.begin({} if ledger is None else await ledger.specs())
+    return specs
+
+
+async def _work(given: Given, checked: Checked, engine: Engine, interrupts: Interrupts) -> Report:
+
+    checked.inventory.verify_unchanged()
+    note_warnings(checked.diagnostics, given)
+    log = engine.run.log
     interrupts.on_first = engine.interrupt
     interrupts.on_second = engine.cut
     to_send = checked.survey.tally.counts["pending"]
-    world.log.info("run.started", rows=checked.survey.tally.rows, to_send=to_send)
-    checked.references.log = world.log
+    log.info("run.started", rows=checked.survey.tally.rows, to_send=to_send)
+    checked.references.log = log
     async with checked.references, showing(engine, to_send=to_send, is_live=not given.wants_json):
         report = await engine.onboard(checked.endpoints, checked.survey)
     report = as_interrupted(report, interrupts.exit_code)
-    world.log.info("run.ended", exit_code=int(report.exit_code), **report.this_run.as_json())
+    log.info("run.ended", exit_code=int(report.exit_code), **report.this_run.as_json())
     return report
 
 

@@ -263,6 +263,10 @@ policy: Final = group_of(
 yes: Final = click.option(
     "-y", "--yes", is_flag=True, help="Do not ask before --on-existing create on a new ledger."
 )
+check_specs: Final = _switch(
+    "--check-specs", "BULKCONN_CHECK_SPECS",
+    "Ask the service which parameters each source takes, and hold every row to that.",
+)  # fmt: skip
 offline: Final = _switch(
     "--offline", "BULKCONN_OFFLINE", "Do not look at the names in the sandboxes; no credentials are needed."
 )

@@ -123,7 +123,7 @@ async def open_service(given: Given, credentials: Credentials, clock: Clock) -> 
             allow_http=allow_http,
         )
     async with flow:
-        yield Service(flow, tokens)
+        yield Service(flow, tokens, flow)
 
 
 def make_world(log: FilteringBoundLogger, clock: Clock | None = None) -> World:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from bulkconn.core.findings import Findings
     from bulkconn.core.schema_faults import SchemaFault
 
-_CORRECT: Final = f"correct the row, or leave out --check-specs if you know better, {AGAIN}"
+_OTHERWISE: Final = f"or leave out --check-specs if you know better, {AGAIN}"
+_FILL_IN: Final = f"fill it in, {_OTHERWISE}"
+_CORRECT: Final = f"correct the row, {_OTHERWISE}"
 
 
 class Columns(NamedTuple):
@@ -103,7 +105,7 @@ class Word:
             f"{shown(name)} {fault.problem} ({self._where}){self._but(name)}",
             found=found,
             allowed=fault.allowed,
-            fix=f"write {guess}, {AGAIN}" if guess else _CORRECT,
+            fix=f"write {guess}, {AGAIN}" if guess else _CORRECT if value is not None else _FILL_IN,
         )
 
     def _compare(self, given: Mapping[str, ParamValue], columns: Columns, findings: Findings) -> None:

@@ -208,6 +208,8 @@ def _validator(schema: Any) -> Draft7Validator:  # noqa: ANN401 - any JSON value
         Draft7Validator.check_schema(schema)
     except SchemaError:
         schema = {}
+    if not isinstance(schema, dict) or schema.get("type", "object") != "object":
+        schema = {}
     return Draft7Validator(schema, registry=Registry())
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.names import EndpointKey, RunId
-    from bulkconn.core.protocols import ConnectionApi, Ledger, SecretResolver, TokenSource
+    from bulkconn.core.protocols import ConnectionApi, Ledger, SecretResolver, SpecApi, TokenSource
     from bulkconn.core.settings import RunSettings
 
     Phase = Callable[[], Coroutine[None, None, None]]
@@ -47,10 +47,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Flow Service as the engine sees it: where connections are made, and where tokens come from."""
+    """Flow Service as the engine sees it: where connections are made, tokens and specs come from."""
 
     connections: ConnectionApi
     tokens: TokenSource
+    specs: SpecApi | None = None
 
 
 class Engine:

@@ -41,8 +41,9 @@ class InventoryCheck:
     """The first and the second pass over one inventory.
 
     `reference_exists` gives why a secret reference cannot be resolved, or None if it can; without it
-    references are taken on trust. After the first pass: `rows` were read, `invalid` of them refused;
-    `errors` and `warnings` count all diagnostics, of which `diagnostics` holds the first 10,000.
+    references are taken on trust. `validator` may learn more before the first pass. After that pass:
+    `rows` were read, `invalid` of them refused; `errors` and `warnings` count all diagnostics, of which
+    `diagnostics` holds the first 10,000.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class InventoryCheck:
         reference_exists: Callable[[SecretRef], SecretUnavailable | None] | None = None,
     ) -> None:
         self._inventory = inventory
-        self._validator = validator
+        self.validator = validator
         self._reference_exists = reference_exists
         self._references: dict[SecretRef, SecretUnavailable | None] = {}
         self._refused = bytearray()
@@ -103,7 +104,7 @@ class InventoryCheck:
                 raise _changed()
             if self._refused[place] or not isinstance(item, InventoryRow):
                 continue
-            result = self._validator.validate(item)
+            result = self.validator.validate(item)
             if isinstance(result, Invalid):
                 raise _changed()
             yield result.endpoint
@@ -116,7 +117,7 @@ class InventoryCheck:
             if isinstance(item, Diagnostic):
                 problems[index] = [item]
                 continue
-            result = self._validator.validate(item)
+            result = self.validator.validate(item)
             if isinstance(result, Invalid):
                 problems[index] = list(result.diagnostics)
                 continue

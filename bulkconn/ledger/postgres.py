@@ -131,7 +131,7 @@ class PostgresStore(SqlStore):
                 )
             check_version(version)
             self._runs = dict(db.execute("SELECT run_id, id FROM runs").fetchall())
-            return queries.read_info(db)
+            return queries.read_info(db, version)
 
         self._info = self.read(look)
         return self.info

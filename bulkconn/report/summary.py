@@ -26,9 +26,8 @@ def render_summary(report: Report, *, command: str) -> str:
         command: The subcommand, for what to type next.
     """
     counts = report.counts
-    title = (
-        f"{command} {report.run_id}: {plural(sum(counts.values()), 'row')} in {duration(report.duration_s)}"
-    )
+    name = f"{command} {report.run_id}" if report.run_id else f"{command} did not begin"
+    title = f"{name}: {plural(sum(counts.values()), 'row')} in {duration(report.duration_s)}"
     lines = [title, *render_counts(counts), f"this run: {_deeds(report.this_run)}"]
     lines += render_groups(report.groups)
     if report.stopped is not None:

@@ -47,8 +47,6 @@ RUN = {
     "--encoding": "BULKCONN_ENCODING",
 }
 FLAGS = {
-    "run": {**RUN, "--yes": ""},
-    "plan": {**RUN, "--offline": ""},
     "check": {
         "--output": "BULKCONN_OUTPUT",
         "--sandbox": "BULKCONN_SANDBOX",
@@ -61,6 +59,8 @@ FLAGS = {
         "--format": "BULKCONN_CHECK_FORMAT",
         "-o": "BULKCONN_CHECK_OUT",
     },
+    "run": {**RUN, "--yes": "", "--check-specs": "BULKCONN_CHECK_SPECS"},
+    "plan": {**RUN, "--offline": "", "--check-specs": "BULKCONN_CHECK_SPECS"},
     "settle": {**TARGET, **LOOKING},
     "rehearse": {
         "--faults": "BULKCONN_REHEARSE_FAULTS",
@@ -197,3 +197,17 @@ def test_completion_of_a_word_offers_commands() -> None:
         check=False,
     )  # fmt: skip
     assert done.stdout.splitlines() == ["plain,status"]
+
+
+def test_plan_without_check_specs_does_not_import_jsonschema() -> None:
+    """It takes a tenth of a second, and only a check against the service's schemas needs it."""
+    code = "import sys, bulkconn.cli.foresight, bulkconn.cli.onboarding; print('jsonschema' in sys.modules)"
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert ended.stdout.strip() == "False"

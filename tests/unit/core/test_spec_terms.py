@@ -25,7 +25,8 @@ AT = datetime(2026, 11, 20, 10, 5, tzinfo=UTC)
 PLACE = Place("dev", ACME.connection_spec_id)
 WHERE = "(sandbox dev, read 2026-11-20 10:05 UTC)"
 AGAIN = ", then run the same command; rows already created are skipped"
-CORRECT = f"correct the row, or leave out --check-specs if you know better{AGAIN}"
+OTHERWISE = f"or leave out --check-specs if you know better{AGAIN}"
+CORRECT, FILL_IN = f"correct the row, {OTHERWISE}", f"fill it in, {OTHERWISE}"
 
 
 def text(**rules: object) -> dict[str, object]:
@@ -100,7 +101,7 @@ def test_parameter_that_only_the_service_requires_is_missing_and_both_are_told()
         f"comment is missing: the service requires it {WHERE}; "
         "our catalogue, after Adobe's pages, says optional"
     )
-    assert (error.column, error.found, error.allowed, error.fix) == ("comment", None, None, CORRECT)
+    assert (error.column, error.found, error.allowed, error.fix) == ("comment", None, None, FILL_IN)
     error = refused(basic_row(), said=basic([*needs[:4], "region"], region=text()))
     assert error.message.endswith(f"requires it {WHERE}; our catalogue does not know it")
 

@@ -31,7 +31,7 @@ ATS: Final = Source(
             ),
             string_parts=(
                 StringPart(
-                    "AccountName", "account_name", "Name of the storage account", example="acmetables"
+                    "AccountName", "account_name", "Name of the storage account", example="youraccount"
                 ),
                 StringPart(
                     "AccountKey",

@@ -10,7 +10,7 @@ from typing import Final
 
 from bulkconn.core.source import AuthSpec, Need, Parameter, PlatformCloud, Source, ValueKind
 
-_PROJECT_ID: Final = Parameter("projectId", "Id of the project", example="acme-analytics")
+_PROJECT_ID: Final = Parameter("projectId", "Id of the project", example="your-project")
 _KEY_FILE: Final = Parameter(
     "keyFileContent",
     "Base64 of the service account's JSON key file, in one line",
@@ -33,7 +33,7 @@ BIGQUERY: Final = Source(
             spec_name="Basic Authentication",
             platform_cloud=PlatformCloud.AZURE,
             parameters=(
-                Parameter("project", "Id of the default project", example="acme-analytics"),
+                Parameter("project", "Id of the default project", example="your-project"),
                 Parameter("clientId", "OAuth client id", example="123.apps.example.com"),
                 Parameter(
                     "clientSecret", "OAuth client secret", secret=True, example="env://BIGQUERY_CLIENT_SECRET"

@@ -21,9 +21,7 @@ DATA_EXPLORER: Final = Source(
             spec_name="Service Principal Based Authentication",
             platform_cloud=PlatformCloud.AZURE,
             parameters=(
-                Parameter(
-                    "endpoint", "Endpoint of the cluster", example="https://acme.westeurope.kusto.windows.net"
-                ),
+                Parameter("endpoint", "Endpoint of the cluster", example="https://adx.example.com"),
                 Parameter("database", "Name of the database", example="telemetry"),
                 Parameter(
                     "tenant", "Tenant id of the directory", example="00000000-0000-0000-0000-000000000000"

@@ -21,7 +21,7 @@ DATABRICKS: Final = Source(
             spec_name="Access Token Authentication",
             platform_cloud=PlatformCloud.AZURE,
             parameters=(
-                Parameter("domain", "URL of the workspace", example="https://adb-123.1.azuredatabricks.net"),
+                Parameter("domain", "URL of the workspace", example="https://databricks.example.com"),
                 Parameter("clusterId", "Id of an interactive cluster", example="0123-456789-abcde123"),
                 Parameter(
                     "accessToken",

@@ -21,9 +21,7 @@ from bulkconn.core.source import (
     ValueKind,
 )
 
-_ACCOUNT: Final = Parameter(
-    "account", "Account identifier, organisation name first", example="acme-snowflake123"
-)
+_ACCOUNT: Final = Parameter("account", "Account identifier, organisation name first", example="your-account")
 _USERNAME: Final = Parameter("username", "User of Snowflake", example="ADOBE_READER")
 _PRIVATE_KEY: Final = Parameter(
     "privateKey",
@@ -52,7 +50,7 @@ _STRING_PARTS: Final = (
             r"(?!.*\.snowflakecomputing\.com$)[A-Za-z0-9._-]+",
             "an account name, without .snowflakecomputing.com",
         ),
-        example="acme-snowflake123",
+        example="your-account",
     ),
     StringPart("user", "username", "User of Snowflake", fit=_IN_ADDRESS, example="ADOBE_READER"),
     StringPart(
@@ -117,7 +115,7 @@ SNOWFLAKE: Final = Source(
             spec_name="Basic Authentication",
             platform_cloud=PlatformCloud.AWS,
             parameters=(
-                Parameter("host", "Host of the account", example="acme.snowflakecomputing.com"),
+                Parameter("host", "Host of the account", example="snowflake.example.com"),
                 Parameter("port", "TCP port", kind=ValueKind.PORT, example="443"),
                 _USERNAME,
                 Parameter(

@@ -24,7 +24,7 @@ SNOWFLAKE_STREAMING: Final = Source(
                 Parameter(
                     "account",
                     "Account identifier, with .snowflakecomputing.com",
-                    example="acme-snowflake123.snowflakecomputing.com",
+                    example="your-account.snowflakecomputing.com",
                 ),
                 Parameter("database", "Database to read", example="SALES"),
                 Parameter("warehouse", "Warehouse to use", example="COMPUTE_WH"),

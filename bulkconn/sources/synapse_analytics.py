@@ -45,7 +45,7 @@ SYNAPSE_ANALYTICS: Final = Source(
                     "server",
                     "Bare name of the server, without .database.windows.net",
                     fit=Fit("[A-Za-z0-9-]+", "the server's bare name, without .database.windows.net"),
-                    example="acme-synapse",
+                    example="your-server",
                 ),
                 StringPart("Database", "database", "Name of the database", example="sales"),
                 StringPart(
@@ -78,7 +78,7 @@ SYNAPSE_ANALYTICS: Final = Source(
                     "server",
                     "Full name of the SQL endpoint",
                     need=Need.UNKNOWN,
-                    example="acme.sql.azuresynapse.net",
+                    example="synapse.example.com",
                 ),
                 Parameter("database", "Name of the database", need=Need.UNKNOWN, example="sales"),
                 Parameter(

@@ -31,12 +31,28 @@ class ExportFormat(StrEnum):
     JSON = "json"
 
 
+_CRLF: Final = "\r\n"
 _BY_SUFFIX: Final = {f".{one.value}": one for one in ExportFormat} | {".ndjson": ExportFormat.JSONL}
 
 
 def format_of(path: str | None) -> ExportFormat:
     """Give the format that a file's name asks for; CSV where it says nothing."""
     return _BY_SUFFIX.get(Path(path).suffix.lower(), ExportFormat.CSV) if path else ExportFormat.CSV
+
+
+class _LineFeeds:
+    """Ends the rows of a `csv.writer` by a line feed alone.
+
+    Before Python 3.13 the writer quotes a lone carriage return only where its rows end with one, and readers
+    take it for the end of a row.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, row: str) -> None:
+        """Take one row, as `csv.writer` hands it over."""
+        self._out.write(f"{row.removesuffix(_CRLF)}\n")
 
 
 class RowWriter:
@@ -55,7 +71,9 @@ class RowWriter:
         """
         self._format = format_
         self._out = out
-        self._csv = csv.DictWriter(out, columns, restval="", extrasaction="ignore", lineterminator="\n")
+        self._csv = csv.DictWriter(
+            _LineFeeds(out), columns, restval="", extrasaction="ignore", lineterminator=_CRLF
+        )
         self.count = 0
         if format_ is ExportFormat.CSV:
             self._csv.writeheader()

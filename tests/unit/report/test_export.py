@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROWS: list[dict[str, str | int | None]] = [
     {"key": "k1", "name": "=1+1", "attempts": 1, "error_message": None, "x_note": 'two\nlines, "quoted"'},
-    {"key": "k2", "name": "Zoë; +49", "attempts": 0, "error_message": "@cmd"},
+    {"key": "k2", "name": "Zoë; +49", "attempts": 0, "error_message": "@cmd", "x_note": "a\rb"},
 ]
 COLUMNS = ("key", "name", "attempts", "error_message", "x_note")
 

@@ -87,7 +87,17 @@ def _find_header(source: Iterator[str], file: str) -> tuple[str, str]:
 
 def _detect_delimiter(header_line: str) -> str:
     plain = _QUOTED.sub("", header_line)
-    return max(DELIMITERS, key=plain.count)
+    # Other columns may have any name, full of other delimiters too.
+    return max(DELIMITERS, key=lambda mark: (_needed_named(header_line, mark), plain.count(mark)))
+
+
+def _needed_named(header_line: str, delimiter: str) -> int:
+    """Count the headers that no inventory can do without; 0 for a header row of several lines."""
+    try:
+        headers = next(csv.reader([header_line], delimiter=delimiter, strict=True))
+    except csv.Error:
+        return 0
+    return sum(identity(header) in _NEEDED for header in headers)
 
 
 def check_headers(headers: tuple[str, ...], file: str, row: int) -> None:

@@ -45,6 +45,12 @@ def test_read_csv_of_a_file_with_additions_finds_the_row(content: str, row: int 
     assert list(one.cells.values()) == ["one", "mysql"]
 
 
+def test_read_csv_of_a_header_full_of_other_delimiters_finds_its_own() -> None:
+    """The delimiter is the one that gives a name and a source, not the one seen most often."""
+    (one,) = rows_of('"name",source,x_a;b;c;d|e|f|g|h\none,mysql,1\n')
+    assert dict(one.cells) == {"name": "one", "source": "mysql", "x_a;b;c;d|e|f|g|h": "1"}
+
+
 def test_read_csv_of_quoted_line_ends_counts_as_an_editor_does() -> None:
     """A record is numbered by the line on which it begins, blank lines and cells of many lines included."""
     text = 'name,source,"x_\nnote"\none,mysql,"a\n\nb"\n\ntwo,mysql,"say ""hi"""\n'

@@ -12,6 +12,7 @@ import click
 from bulkconn.cli.given import Given
 from bulkconn.cli.pipes import reader_may_leave
 from bulkconn.cli.wiring import ledger_place
+from bulkconn.core.columns import twice_given
 from bulkconn.core.errors import ExitCode
 from bulkconn.core.lifecycle import State
 from bulkconn.ledger.export import iter_export, read_columns
@@ -35,8 +36,10 @@ def export(params: Mapping[str, Any]) -> int:
         # A row on its way that nobody waits for is in doubt too; `status` counts it so.
         states.append(State.SENDING)
     with closing(open_read_only(ledger_place(given))) as store, store.snapshot():
-        columns = _columns(store, states, format_)
+        columns, same = _merged(_columns(store, states, format_))
         rows = (row.as_mapping() for row in iter_export(store, states))
+        if same:
+            rows = ({same.get(name, name): cell for name, cell in row.items()} for row in rows)
         if out is None:
             sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # real stdout
             with reader_may_leave():
@@ -61,6 +64,15 @@ def _columns(store: SqlStore, states: list[State], format_: ExportFormat) -> tup
             kinds.add(kind)
             secrets.update(dict.fromkeys(_secret_columns(*kind)))
     return tuple(dict.fromkeys((*read_columns(store, states), *secrets)))
+
+
+def _merged(columns: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Give the columns that no reader takes for one, and for each of the others its first spelling.
+
+    Rows of JSON have headers of their own: one may write `x_owner` and another `x_Owner`.
+    """
+    same = {later: earlier for earlier, later in twice_given(columns)}
+    return tuple(column for column in columns if column not in same), same
 
 
 def _secret_columns(source: object, cloud: object, auth: object, has_parts: object) -> Iterator[str]:

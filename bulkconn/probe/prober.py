@@ -7,7 +7,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from bulkconn.core.endpoint import SecretUnavailable
+from bulkconn.core.endpoint import SecretStoreDown, SecretUnavailable
 from bulkconn.core.reach import Answer, Cause, Result, RowReach
 from bulkconn.core.request import build_request, secret_refs
 from bulkconn.probe.approach import approach_of
@@ -55,6 +55,7 @@ class Prober:
         self._answers: OrderedDict[Target, asyncio.Future[Answer]] = OrderedDict()
         self._waiting: deque[asyncio.Task[RowReach]] = deque()
         self._is_stopped = False
+        self._trouble: SecretStoreDown | None = None
         self.in_flight = 0
 
     def stop(self) -> None:
@@ -82,6 +83,8 @@ class Prober:
             while self._waiting:
                 if (row := await self._first()) is not None:
                     yield row
+            if self._trouble is not None:
+                raise self._trouble
         finally:
             self.stop()
             await asyncio.gather(*self._waiting, return_exceptions=True)
@@ -92,11 +95,19 @@ class Prober:
         task = self._waiting[0]
         await asyncio.wait([task])
         self._waiting.popleft()
-        return None if task.cancelled() else task.result()
+        if task.cancelled():
+            return None
+        try:
+            return task.result()
+        except SecretStoreDown as error:
+            # Those behind it that have their answers are given first.
+            self._trouble = self._trouble or error
+            self.stop()
+            return None
 
     async def _reach(self, endpoint: Endpoint) -> RowReach:
         known = await self._look(endpoint)
-        address = known.target.address if known.target else None
+        address = known.target.address if known.target and known.target.is_shown else None
         return RowReach(
             endpoint, known.answer, address.host if address else None, address.port if address else None
         )

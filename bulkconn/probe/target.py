@@ -49,11 +49,15 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing to probe. Equal targets have equal answers; `login` is None for protocols without one."""
+    """One thing to probe. Equal targets have equal answers; `login` is None for protocols without one.
+
+    `is_shown` is False where the address comes of a secret cell, as a `custom` source may have it.
+    """
 
     protocol: Protocol
     address: Address
     login: Login | None = None
+    is_shown: bool = True
 
 
 def read_target(approach: Approach, params: Mapping[str, str | bool | SecretStr]) -> Target | Answer:
@@ -73,10 +77,13 @@ def read_target(approach: Approach, params: Mapping[str, str | bool | SecretStr]
     protocol = approach.protocol
     if approach.tls_column and fields.get(approach.tls_column, "").strip().lower() == "true":
         protocol = Protocol.TLS
+    columns = (*approach.host_columns, approach.account_column)
+    secret = {_spelling(name) for name, value in params.items() if isinstance(value, SecretStr)}
+    is_shown = next((name for name in columns if name and fields.get(name)), None) not in secret
     if protocol not in DRIVERS:
-        return Target(protocol, where)
+        return Target(protocol, where, is_shown=is_shown)
     login = _login(fields)
-    return login if isinstance(login, Answer) else Target(protocol, where, login)
+    return login if isinstance(login, Answer) else Target(protocol, where, login, is_shown)
 
 
 def _fields(params: Mapping[str, str | bool | SecretStr]) -> dict[str, str]:

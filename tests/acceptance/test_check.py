@@ -7,6 +7,8 @@ import csv
 import io
 import json
 import signal
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -267,6 +269,34 @@ def test_server_that_is_silent_fails_after_the_timeout(place: Workplace) -> None
         report = place.run("check", "eu.csv", "--timeout", "0.3", "--output", "json").report
     assert [one["cause"] for one in report["not_ok"]] == ["timeout", "timeout"]
     assert {one["code"] for one in report["not_ok"]} == {"silent"}
+
+
+def test_check_whose_secret_store_is_down_ends_with_4_and_tells_what_is_known(
+    place: Workplace, postgres: Postgres
+) -> None:
+    """No row is to blame for that; the others are answered, and the same command mends it."""
+    rows = [row("good", postgres.port), row("bad", postgres.port, password="vault://secret/pg#password")]
+    place.write("eu.csv", as_csv(rows))
+    vault = {"VAULT_ADDR": f"http://127.0.0.1:{free_port()}", "VAULT_TOKEN": "t-MARKTOKEN"}
+    ended = place.run("check", "eu.csv", "--max-wait", "0.1", "--output", "json", **vault)
+    report = ended.report
+    assert (ended.code, report["exit_code"]) == (4, 4)
+    assert report["counts"] == _counts(ok=1, not_checked=1)
+    assert "Vault" in report["stopped"]["reason"]
+    assert report["stopped"]["fix"]
+    assert "MARKTOKEN" not in ended.out + ended.err
+
+
+def test_check_whose_reader_leaves_ends_quietly(place: Workplace) -> None:
+    """`bulkconn check --format csv | head -1` is no fault."""
+    place.write("eu.csv", as_csv([row(f"r{number}", 20000 + number) for number in range(2000)]))
+    command = f"{sys.executable} -m bulkconn check eu.csv --format csv --log-level error | head -1"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=place.folder, env=place.env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("key,name,source")
+    assert "Traceback" not in done.stderr
+    assert "not checked" in done.stderr
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from bulkconn.core.endpoint import InventoryRow, SecretUnavailable
+from bulkconn.core.endpoint import InventoryRow, SecretStoreDown, SecretUnavailable
 from bulkconn.core.reach import Answer, Cause, Depth, Result
 from bulkconn.core.secret import SecretStr
 from bulkconn.core.validation import RowDefaults, Validated, Validator
@@ -79,12 +79,15 @@ class FakeProbe:
 
 
 class FakeSecrets:
-    """Resolves every reference to one password; `env://MISSING` is not there."""
+    """Resolves every reference to one password; `MISSING` is not there, the store of `DOWN` is down."""
 
     async def resolve(self, refs: Sequence[SecretRef]) -> Mapping[SecretRef, SecretStr]:
         """Give them."""
         if any(ref.path == "MISSING" for ref in refs):
             raise SecretUnavailable("env://MISSING: the environment variable is not set")
+        if any(ref.path == "DOWN" for ref in refs):
+            await asyncio.sleep(0.05)
+            raise SecretStoreDown("the store is down", fix="start it")
         return {ref: SecretStr("right") for ref in refs}
 
 

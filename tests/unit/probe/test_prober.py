@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bulkconn.core.endpoint import SecretStoreDown
 from bulkconn.core.reach import Answer, Cause, Result
 from bulkconn.probe import hosts
 from bulkconn.probe import prober as prober_module
@@ -192,6 +193,20 @@ async def test_prober_that_is_stopped_gives_what_is_known() -> None:
     assert 20 <= len(rows) < 100
     assert len(probe.asked) < 100
     assert {plain(row.answer) for row in rows} == {GOOD}
+
+
+async def test_store_of_secrets_that_is_down_ends_the_check_behind_what_is_known() -> None:
+    """Rows that have their answers are given, also those behind the one that found it out."""
+    prober = prober_of(FakeProbe())
+    rows: list[RowReach] = []
+
+    async def check() -> None:
+        async for row in prober.reaches([endpoint(1, password="env://DOWN"), endpoint(2), endpoint(3)]):
+            rows.append(row)  # noqa: PERF401 - what came before the exception is what counts
+
+    with pytest.raises(SecretStoreDown):
+        await check()
+    assert [row.endpoint.name for row in rows] == ["row 2", "row 3"]
 
 
 async def test_probe_that_breaks_ends_the_check() -> None:

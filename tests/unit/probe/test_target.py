@@ -206,6 +206,18 @@ def test_row_that_does_not_say_where_to_is_answered_without_a_probe(
     assert "hunter2" not in repr(answer)
 
 
+def test_address_of_a_secret_cell_is_not_shown() -> None:
+    """Cells of a source that nobody documented may be secret, whatever they are called."""
+    params: dict[str, str | bool | SecretStr] = {"host": "h", "port": "99"}
+    shown, hidden = (
+        read_target(approach_of("custom"), given) for given in (params, {**params, "host": SecretStr("h")})
+    )
+    assert isinstance(shown, Target)
+    assert isinstance(hidden, Target)
+    assert (shown.is_shown, hidden.is_shown) == (True, False)
+    assert shown.address == hidden.address
+
+
 def test_target_shows_no_password() -> None:
     """Not in a log, nor in an exception."""
     assert "hunter2" not in repr(target_of("postgres", **_BASIC, password="hunter2"))

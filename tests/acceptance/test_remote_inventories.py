@@ -20,8 +20,8 @@ from tests.acceptance.process import (
     check_exactly_once,
     postgres_rows,
 )
-from tests.fakes.certificates import Authority
 from tests.fakes.file_server import Cut, FileServer, Hang, Status
+from tests.servers.certificates import Certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,11 +125,11 @@ def test_plan_of_an_address_that_wants_authorization_sends_it(alone: Workplace, 
 
 def test_plan_over_tls_trusts_whom_the_environment_names(alone: Workplace) -> None:
     """A network's own authority is named as for every program."""
-    authority = Authority.make(alone.folder)
-    with FileServer({"/eu.csv": as_csv(postgres_rows(3)).encode()}, tls=authority.server_side()) as server:
+    certificates = Certificates.make(alone.folder, "127.0.0.1")
+    with FileServer({"/eu.csv": as_csv(postgres_rows(3)).encode()}, tls=certificates.server_side()) as server:
         url = f"{server.url}/eu.csv"
         assert alone.run("plan", url, "--offline").code == 2
-        ended = alone.run("plan", url, "--offline", SSL_CERT_FILE=str(authority.ca))
+        ended = alone.run("plan", url, "--offline", SSL_CERT_FILE=str(certificates.authority))
     assert ended.code == 0, ended.err
 
 

@@ -17,9 +17,9 @@ from bulkconn.core.errors import UsageError
 from bulkconn.inventory import web
 from bulkconn.inventory.inventory import Inventory
 from bulkconn.inventory.network import NotFetched
-from tests.fakes.certificates import Authority
 from tests.fakes.file_server import Cut, FileServer, Hang, Status
 from tests.integration.inventory.reading import CSV, names_at, network, refusal_of, with_authorization
+from tests.servers.certificates import Certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -218,7 +218,7 @@ def test_connection_that_nobody_takes_ends_in_time() -> None:
 
 def test_rows_over_tls_that_nobody_vouches_for_are_not_fetched(tmp_path: Path) -> None:
     """Certificates are verified, and there is no switch against it."""
-    with FileServer({"/eu.csv": CSV}, tls=Authority.make(tmp_path).server_side()) as server:
+    with FileServer({"/eu.csv": CSV}, tls=Certificates.make(tmp_path, "127.0.0.1").server_side()) as server:
         error = refusal_of(f"{server.url}/eu.csv")
         assert str(error).endswith("the server's certificate is not trusted")
         assert "SSL_CERT_FILE" in error.fix

@@ -13,10 +13,10 @@ from azure.identity.aio import DefaultAzureCredential
 from azure.keyvault.secrets import aio
 
 from bulkconn.secretrefs.azure import AzureStore
-from tests.fakes.certificates import Authority
 from tests.fakes.scripted_server import closed_port
 from tests.fakes.web_server import Call, WebServer
 from tests.integration.secretrefs.reading import MARK, down, objection, read, refusal
+from tests.servers.certificates import Certificates
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -82,24 +82,24 @@ def vault() -> _Vault:
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Give a certificate authority."""
-    return Authority.make(tmp_path_factory.mktemp("tls"))
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Give an authority and a certificate for this machine."""
+    return Certificates.make(tmp_path_factory.mktemp("tls"), "127.0.0.1", "vault.test")
 
 
 @pytest.fixture
-async def server(vault: _Vault, authority: Authority) -> AsyncIterator[WebServer]:
+async def server(vault: _Vault, certificates: Certificates) -> AsyncIterator[WebServer]:
     """Give the vault's server."""
-    async with WebServer(vault, tls=authority.server_side()) as server:
+    async with WebServer(vault, tls=certificates.server_side()) as server:
         yield server
 
 
 class _Stores:
     """Makes stores whose vaults are all the one server here, whatever they are called."""
 
-    def __init__(self, url: str, authority: Authority) -> None:
+    def __init__(self, url: str, certificates: Certificates) -> None:
         self._url = url
-        self._authority = authority
+        self._certificates = certificates
         self.hosts: list[str] = []
 
     def make(
@@ -113,7 +113,7 @@ class _Stores:
                 url or self._url,
                 _Credential(has_token=has_token),
                 retry_total=0,
-                connection_verify=str(self._authority.ca),
+                connection_verify=str(self._certificates.authority),
                 verify_challenge_resource=is_verified,
             )
 
@@ -121,9 +121,9 @@ class _Stores:
 
 
 @pytest.fixture
-def stores(server: WebServer, authority: Authority) -> _Stores:
+def stores(server: WebServer, certificates: Certificates) -> _Stores:
     """Give what makes stores for the server."""
-    return _Stores(server.url, authority)
+    return _Stores(server.url, certificates)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from bulkconn.secretrefs.resolver import References
 from bulkconn.secretrefs.store import StoreKind
 from bulkconn.secretrefs.vault import tokens
 from bulkconn.secretrefs.vault.store import VaultStore
-from tests.fakes.certificates import Authority
 from tests.fakes.scripted_server import closed_port
 from tests.fakes.vault_server import FakeVault, TokenOnFile, answer, failure
+from tests.servers.certificates import Certificates
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -510,36 +510,39 @@ async def test_read_from_a_node_that_sends_us_astray_stops_the_run(
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Give a certificate authority."""
-    return Authority.make(tmp_path_factory.mktemp("tls"))
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Give an authority and a certificate for this machine."""
+    return Certificates.make(tmp_path_factory.mktemp("tls"), "127.0.0.1", "vault.test")
 
 
 @pytest.mark.parametrize("way", ["file", "bytes", "client", "name"])
 async def test_read_over_tls_trusts_whom_the_environment_names(
-    vault: FakeVault, authority: Authority, way: str
+    vault: FakeVault, certificates: Certificates, way: str
 ) -> None:
     """An authority of one's own, a client certificate, and a server that bears another name."""
-    environ = {"VAULT_CACERT": str(authority.ca)}
+    environ = {"VAULT_CACERT": str(certificates.authority)}
     if way == "bytes":
-        environ = {"VAULT_CACERT_BYTES": authority.ca.read_text()}
+        environ = {"VAULT_CACERT_BYTES": certificates.authority.read_text()}
     if way == "client":
-        environ |= {"VAULT_CLIENT_CERT": str(authority.certificate), "VAULT_CLIENT_KEY": str(authority.key)}
+        environ |= {
+            "VAULT_CLIENT_CERT": str(certificates.certificate),
+            "VAULT_CLIENT_KEY": str(certificates.key),
+        }
     if way == "name":
         environ |= {"VAULT_TLS_SERVER_NAME": "vault.test"}
-    tls = authority.server_side(wants_client=way == "client")
+    tls = certificates.server_side(wants_client=way == "client")
     async with FakeVault(secrets=vault.secrets, tokens=vault.tokens, tls=tls) as secure:
         assert await _read(_references(secure, **environ), "vault://secret/db/pg#password") == SECRET
 
 
 @pytest.mark.parametrize("environ", [{}, {"VAULT_SKIP_VERIFY": "true"}, {"VAULT_TLS_SERVER_NAME": "other"}])
 async def test_read_over_tls_that_cannot_be_trusted_stops_the_run_at_once(
-    vault: FakeVault, authority: Authority, environ: dict[str, str]
+    vault: FakeVault, certificates: Certificates, environ: dict[str, str]
 ) -> None:
     """A certificate does not mend itself, and no variable makes us overlook it."""
     if "VAULT_TLS_SERVER_NAME" in environ:
-        environ["VAULT_CACERT"] = str(authority.ca)
-    async with FakeVault(tls=authority.server_side()) as secure:
+        environ["VAULT_CACERT"] = str(certificates.authority)
+    async with FakeVault(tls=certificates.server_side()) as secure:
         error = await _down(_references(secure, **environ))
         assert "TLS certificate was not accepted" in str(error)
         assert "VAULT_CACERT" in error.fix
@@ -547,12 +550,12 @@ async def test_read_over_tls_that_cannot_be_trusted_stops_the_run_at_once(
 
 
 async def test_read_from_an_active_node_without_tls_stops_the_run(
-    vault: FakeVault, authority: Authority
+    vault: FakeVault, certificates: Certificates
 ) -> None:
     """What began encrypted does not go on in clear, not even on this machine."""
-    tls = authority.server_side()
+    tls = certificates.server_side()
     async with FakeVault(redirects_to=vault.url, tls=tls) as standby:
-        error = await _down(_references(standby, VAULT_CACERT=str(authority.ca)))
+        error = await _down(_references(standby, VAULT_CACERT=str(certificates.authority)))
         assert "sends us on to an address without TLS" in str(error)
         assert vault.asked == []
 

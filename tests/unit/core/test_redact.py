@@ -192,3 +192,11 @@ def test_redactor_used_twice_gives_the_same() -> None:
 def test_redactor_repr_shows_no_secret() -> None:
     """A redactor that gets into a log or traceback gives nothing away."""
     assert repr(Redactor(["hunter2"])) == "Redactor(1 secrets)"
+
+
+def test_redactor_hides_base64_in_a_second_text_as_in_the_first() -> None:
+    """One redactor serves any number of texts, and works out what to look for once."""
+    redactor = Redactor(["s3cret-password"])
+    echoed = base64.b64encode(b"user:s3cret-password").decode()
+    for _ in range(2):
+        assert redactor.redact(f"Basic {echoed}") == "Basic ***"

@@ -23,6 +23,15 @@ SECRET_KEYS: Final = frozenset(
         *("connectionstring", "connection_string", "access_token", "accesstoken", "refresh_token"),
         *("client_secret", "clientsecret", "authorization", "auth", "auth_params", "params", "body"),
         *("payload", "headers", "request", "cookie", "dsn"),
+        # Secret parameters and parts of single sources, under both of their spellings.
+        *("privatekey", "private_key", "privatekeypassphrase", "private_key_passphrase", "refreshtoken"),
+        *(
+            "keyfilecontent",
+            "key_file_content",
+            "serviceprincipalkey",
+            "service_principal_key",
+            "account_key",
+        ),
     }
 )
 

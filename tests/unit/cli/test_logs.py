@@ -9,6 +9,8 @@ import pytest
 import structlog
 
 from bulkconn.cli.logs import MASK, SECRET_KEYS, configure_logs, redact_secrets
+from bulkconn.core.columns import snake_case
+from bulkconn.sources import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +20,18 @@ if TYPE_CHECKING:
 def _structlog_put_back() -> Iterator[None]:
     yield
     structlog.reset_defaults()
+
+
+def test_redaction_knows_every_secret_of_every_source() -> None:
+    """A source's secret is masked by the name of its parameter, its snake_case and its part of a string."""
+    names = {what.name for source in ALL for auth in source.auths for what in auth.parameters if what.secret}
+    parts = {part for source in ALL for auth in source.auths for part in auth.string_parts if part.secret}
+    wanted = (
+        {name.lower() for name in names}
+        | {snake_case(name) for name in names}
+        | {part.column for part in parts}
+    )
+    assert wanted <= SECRET_KEYS
 
 
 @pytest.mark.parametrize("key", sorted(SECRET_KEYS))

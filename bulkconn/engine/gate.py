@@ -227,11 +227,14 @@ class Gate:
         """Hand out boarding places and slots until cancelled."""
         while True:
             self._wake.clear()
+            # Read before anything is decided by it: a closing that ends in between would else be waited
+            # for without a time, and with nothing on its way for ever.
+            closed_for_s = self.closed_for_s
             if self._stops.is_stopping:
                 self._turn_all_away()
                 await self._wake.wait()
             elif not await self._serve_once():
-                await self._sleep()
+                await wait_until_set(self._wake, closed_for_s or None)
 
     async def _serve_once(self) -> bool:
         """Do one thing for somebody; False when there is nothing to do but wait."""
@@ -341,9 +344,6 @@ class Gate:
             )
             return
         await self._stops.pause(wait_s)
-
-    async def _sleep(self) -> None:
-        await wait_until_set(self._wake, self.closed_for_s or None)
 
     def _turn_posts_away(self) -> None:
         for ticket in [ticket for ticket in self._tickets if ticket.is_post]:

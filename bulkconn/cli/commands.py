@@ -131,7 +131,10 @@ def settle() -> None:
 
 
 @options.command("status", body="bulkconn.cli.standing:status")
-@options.group_of([options.ledger, options.output, options.logs])
+@options.ledger
+@click.option("--run", metavar="ID", help="Only the rows of this run, which was submitted to workers.")
+@click.option("--watch", is_flag=True, help="With --run: show it again and again until it is finished.")
+@options.group_of([options.output, options.logs])
 def status() -> None:
     """Count the ledger's rows per state, group their errors, and tell since when the oldest is in doubt."""
 

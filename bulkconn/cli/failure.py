@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from bulkconn.core.diagnostics import Diagnostic
 
 #: Commands that have `--output`.
-_WITH_OUTPUT: Final = frozenset({"plan", "run", "check", "rehearse", "settle", "status", "sources"})
+_WITH_OUTPUT: Final = frozenset(
+    {"plan", "run", "check", "rehearse", "settle", "status", "sources", "submit", "runs"}
+)
 _AGAIN: Final = "the ledger is whole: the same command goes on where it was"
 
 

@@ -36,6 +36,12 @@ COMMANDS: Final = {
     "template": ("bulkconn.cli.commands:template", "Print an inventory to fill in."),
     "emulator": ("bulkconn.cli.commands:emulator", "Run a local Flow Service with a menu of faults."),
     "demo": ("bulkconn.cli.commands:demo", "Onboard 60 bundled rows to an emulator; no credentials needed."),
+    "submit": ("bulkconn.cli.fleet_commands:submit", "Hand an inventory to workers; send nothing yet."),
+    "worker": ("bulkconn.cli.fleet_commands:worker", "Work on submitted runs, beside other workers."),
+    "runs": ("bulkconn.cli.fleet_commands:runs", "List submitted runs and where they stand."),
+    "pause": ("bulkconn.cli.fleet_commands:pause", "Let workers leave a submitted run alone."),
+    "resume": ("bulkconn.cli.fleet_commands:resume", "Let workers go on with a run that was paused."),
+    "cancel": ("bulkconn.cli.fleet_commands:cancel", "Give a submitted run up; undo nothing."),
     "completion": ("bulkconn.cli.completion:completion", "Print the completion script of a shell."),
 }
 

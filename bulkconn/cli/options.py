@@ -170,15 +170,17 @@ max_wait: Final = _option(
     "Seconds without a definitive answer before the run stops; it can be resumed.",
     type=Number(above=0, example="300"), default=300, metavar="SECONDS",
 )  # fmt: skip
+base_url: Final = _option("--base-url", "BULKCONN_BASE_URL", "Flow Service.", default=BASE_URL, metavar="URL")
+org_id: Final = _option("--org-id", "BULKCONN_ORG_ID", "The organisation, ...@AdobeOrg.", metavar="ID")
 target: Final = group_of(
     [
-        _option("--base-url", "BULKCONN_BASE_URL", "Flow Service.", default=BASE_URL, metavar="URL"),
+        base_url,
         _option(
             "--ims-url", "BULKCONN_IMS_URL", "The token is at /ims/token/v3 below it.",
             default=IMS_URL, metavar="URL",
         ),
         _option("--client-id", "BULKCONN_CLIENT_ID", "Sent as x-api-key.", metavar="ID"),
-        _option("--org-id", "BULKCONN_ORG_ID", "The organisation, ...@AdobeOrg.", metavar="ID"),
+        org_id,
         _option(
             "--adobe-config", "BULKCONN_ADOBE_CONFIG",
             "aepp's configuration file: org_id, client_id, secret, scopes, sandbox-name.", metavar="FILE",
@@ -190,7 +192,7 @@ target: Final = group_of(
         ),
     ]
 )  # fmt: skip
-rows: Final = group_of(
+row_defaults: Final = group_of(
     [
         _option("--sandbox", "BULKCONN_SANDBOX", "For rows that name none; a row's wins.", metavar="NAME"),
         _option(
@@ -202,13 +204,15 @@ rows: Final = group_of(
             "--encoding", "BULKCONN_ENCODING",
             "Of the inventories. Left out: UTF-8, or what a byte order mark says.", metavar="NAME",
         ),
-        _switch("--skip-invalid", "BULKCONN_SKIP_INVALID", "Go on without invalid rows."),
         _switch(
             "--forbid-plaintext-secrets", "BULKCONN_FORBID_PLAINTEXT_SECRETS",
             "Refuse secrets in clear: a secret cell must be a reference.",
         ),
     ]
 )  # fmt: skip
+rows: Final = group_of(
+    [row_defaults, _switch("--skip-invalid", "BULKCONN_SKIP_INVALID", "Go on without invalid rows.")]
+)
 pace: Final = group_of(
     [
         _option(

@@ -116,6 +116,60 @@ class SpecApi(Protocol):
         ...
 
 
+class Pacer(Protocol):
+    """The pace of requests: this process's own, or one that it shares with others.
+
+    `now_s` and `sent_at_s` are seconds of `Clock.elapsed_s`. One dispatcher awaits `acquire`.
+    """
+
+    @property
+    def rate_per_s(self) -> float:
+        """Requests per second at which they leave now."""
+        ...
+
+    @property
+    def ceiling_per_s(self) -> float:
+        """Requests per second that are never passed."""
+        ...
+
+    @property
+    def aboard_limit(self) -> int:
+        """How many requests leave within the next moments: so many may hold a durable intent."""
+        ...
+
+    @property
+    def closed_for_s(self) -> float:
+        """Seconds for which others have closed the gate; 0 when it is open."""
+        ...
+
+    async def acquire(self, wanted: int) -> None:
+        """Wait for the next slot; `wanted` are waiting for one. Cancel: no slot is taken.
+
+        Returns without a slot where the gate was closed meanwhile: look at `closed_for_s` again.
+        """
+        ...
+
+    def close_for(self, seconds: float) -> None:
+        """Tell others that the gate is closed for so long."""
+        ...
+
+    def on_accepted(self, now_s: float) -> None:
+        """The service took a request: the pace may climb."""
+        ...
+
+    def on_strain(self, now_s: float) -> None:
+        """The service stumbled (5xx): lower the pace a little."""
+        ...
+
+    def on_complaint(self, now_s: float, sent_at_s: float) -> bool:
+        """The service said "too fast": lower the pace; tells whether this began a burst of complaints."""
+        ...
+
+    def restart_low(self, now_s: float) -> None:
+        """Begin slowly after an outage."""
+        ...
+
+
 class Ledger(Protocol):
     """The durable record, held by this process; every method may raise `LedgerError`."""
 

@@ -18,12 +18,10 @@ from bulkconn.core.outcome import Scope
 from bulkconn.core.pace import backoff_s
 from bulkconn.core.protocols import Token, TokenFailure
 from bulkconn.core.report import Stop
-from bulkconn.engine.throttle import SpacedThrottler
 from bulkconn.engine.waiting import wait_until_set
 
 if TYPE_CHECKING:
-    from bulkconn.core.pace import Pace
-    from bulkconn.core.protocols import TokenSource
+    from bulkconn.core.protocols import Pacer, TokenSource
     from bulkconn.core.trouble import Patience
     from bulkconn.engine.context import World
     from bulkconn.engine.stops import Stops
@@ -57,7 +55,7 @@ class Gate:
 
     def __init__(
         self,
-        pace: Pace,
+        pace: Pacer,
         tokens: TokenSource,
         world: World,
         *,
@@ -72,7 +70,6 @@ class Gate:
         self._stops = stops
         self._patience = patience
         self._log = world.log
-        self._throttle = SpacedThrottler(pace.rate_per_s)
         self._closed_until_s = 0.0
         self._closings = 0
         self._aboard = 0
@@ -138,18 +135,16 @@ class Gate:
     @property
     def closed_for_s(self) -> float:
         """Seconds until the gate opens again by itself; 0 when it is open."""
-        return max(0.0, self._closed_until_s - self._clock.elapsed_s())
+        return max(0.0, self._closed_until_s - self._clock.elapsed_s(), self.pace.closed_for_s)
 
     def on_accepted(self) -> None:
         """The service took a request: the pace may climb."""
         self._closings = 0
-        if self.pace.on_accepted(self._clock.elapsed_s()):
-            self._throttle.set_rate(self.pace.rate_per_s)
+        self.pace.on_accepted(self._clock.elapsed_s())
 
     def on_strain(self, closes_for_s: float | None) -> None:
         """The service stumbled: lower the pace a little and, if it asked for that, close for everybody."""
-        if self.pace.on_strain(self._clock.elapsed_s()):
-            self._throttle.set_rate(self.pace.rate_per_s)
+        self.pace.on_strain(self._clock.elapsed_s())
         if closes_for_s is not None:
             self.close_for(closes_for_s, "strained")
 
@@ -160,7 +155,6 @@ class Gate:
         """
         now_s = self._clock.elapsed_s()
         is_news = self.pace.on_complaint(now_s, sent_at_s)
-        self._throttle.set_rate(self.pace.rate_per_s)
         if closes_for_s is None:
             return
         if closes_for_s <= 0.0:
@@ -176,6 +170,7 @@ class Gate:
         if until_s <= self._closed_until_s:
             return
         self._closed_until_s = until_s
+        self.pace.close_for(seconds)
         self._log.info(
             "gate.closed", reason=reason, wait_s=round(seconds, 2), pace=round(self.pace.rate_per_s, 2)
         )
@@ -196,7 +191,6 @@ class Gate:
         """Open again, slowly."""
         self.weather = Weather.FAIR
         self.pace.restart_low(self._clock.elapsed_s())
-        self._throttle.set_rate(self.pace.rate_per_s)
         self._wake.set()
 
     def on_token_accepted(self, token: Token, *, is_post: bool) -> None:
@@ -252,7 +246,7 @@ class Gate:
         token = await self._fresh_token()
         if token is None:
             return True
-        await self._throttle.acquire()
+        await self.pace.acquire(len(self._tickets))
         if self.closed_for_s > 0.0 or self._stops.is_stopping or self._is_token_refused:
             return True
         if self._has_tickets():
@@ -278,13 +272,13 @@ class Gate:
 
     async def _give(self, future: asyncio.Future[Token | None]) -> None:
         token = await self._fresh_token()
-        await self._throttle.acquire()
+        await self.pace.acquire(1)
         if not future.done():
             future.set_result(None if self._stops.is_stopping else token)
 
     def _let_aboard(self) -> None:
         is_trial = self.weather is Weather.TRIAL
-        while self._boarding and self._aboard <= self._throttle.rate_limit:
+        while self._boarding and self._aboard <= self.pace.aboard_limit:
             if is_trial and self._is_trial_taken:
                 return
             label, future = self._next_boarding()

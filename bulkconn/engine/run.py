@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from bulkconn.core.errors import BulkconnError, ExitCode
 from bulkconn.core.lifecycle import State
-from bulkconn.core.pace import Pace
 from bulkconn.core.record import Move
 from bulkconn.core.report import Report, Tally, run_exit_code, settle_exit_code
 from bulkconn.core.trouble import OutageWatch, Patience, SameFaultWatch
@@ -31,6 +30,7 @@ from bulkconn.engine.rows import Row, Work, WorkQueue
 from bulkconn.engine.settling import Settler
 from bulkconn.engine.stops import Stops
 from bulkconn.engine.survey import Survey
+from bulkconn.engine.throttle import OwnPacer
 from bulkconn.engine.twins import TwinWatch
 from bulkconn.engine.waiting import wait_until_set
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.names import EndpointKey, RunId
-    from bulkconn.core.protocols import ConnectionApi, Ledger, SecretResolver, SpecApi, TokenSource
+    from bulkconn.core.protocols import ConnectionApi, Ledger, Pacer, SecretResolver, SpecApi, TokenSource
     from bulkconn.core.settings import RunSettings
 
     Phase = Callable[[], Coroutine[None, None, None]]
@@ -47,11 +47,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Flow Service as the engine sees it: where connections are made, tokens and specs come from."""
+    """Flow Service as the engine sees it: where connections are made, tokens and specs come from.
+
+    `pacer` is the pace that is shared with others; without one the engine keeps its own, up to its ceiling.
+    """
 
     connections: ConnectionApi
     tokens: TokenSource
     specs: SpecApi | None = None
+    pacer: Pacer | None = None
 
 
 class Engine:
@@ -69,7 +73,7 @@ class Engine:
     ) -> None:
         self.stops = Stops()
         patience = Patience(settings.patience.max_wait_s)
-        pace = Pace(settings.pace.rate_per_s)
+        pace = service.pacer or OwnPacer(settings.pace.rate_per_s)
         gate = Gate(pace, service.tokens, world, stops=self.stops, patience=patience)
         self.run = RunContext(
             run_id=run_id,

@@ -8,7 +8,7 @@ from collections import deque
 
 from asyncio_throttle.throttler import Throttler
 
-from bulkconn.core.pace import SPACING_MARGIN, spacing
+from bulkconn.core.pace import SPACING_MARGIN, Pace, spacing
 
 #: Timers may fire a hair early; then the Throttler looks again after this long, not a whole period.
 _HAIR_S = 0.0005
@@ -47,3 +47,59 @@ class SpacedThrottler(Throttler):
         if len(self._second) == self._second.maxlen:
             free_at = max(free_at, self._second[0] + 1.0)
         return free_at - time.monotonic()
+
+
+class OwnPacer:
+    """A `Pacer` for one process: its own pace, and the throttle that holds it."""
+
+    def __init__(self, ceiling_per_s: float) -> None:
+        self._pace = Pace(ceiling_per_s)
+        self._throttle = SpacedThrottler(ceiling_per_s)
+
+    @property
+    def rate_per_s(self) -> float:
+        """The pace now."""
+        return self._pace.rate_per_s
+
+    @property
+    def ceiling_per_s(self) -> float:
+        """The pace that is never passed."""
+        return self._pace.ceiling_per_s
+
+    @property
+    def aboard_limit(self) -> int:
+        """How many requests leave within the next moments."""
+        return self._throttle.rate_limit
+
+    @property
+    def closed_for_s(self) -> float:
+        """Nobody else closes this gate."""
+        return 0.0
+
+    async def acquire(self, _wanted: int) -> None:
+        """Wait for the next free slot. Cancel: none is taken."""
+        await self._throttle.acquire()
+
+    def close_for(self, seconds: float) -> None:
+        """Nobody else needs to know."""
+
+    def on_accepted(self, now_s: float) -> None:
+        """The service took a request."""
+        if self._pace.on_accepted(now_s):
+            self._throttle.set_rate(self._pace.rate_per_s)
+
+    def on_strain(self, now_s: float) -> None:
+        """The service stumbled."""
+        if self._pace.on_strain(now_s):
+            self._throttle.set_rate(self._pace.rate_per_s)
+
+    def on_complaint(self, now_s: float, sent_at_s: float) -> bool:
+        """The service said "too fast"; tells whether this began a burst."""
+        is_news = self._pace.on_complaint(now_s, sent_at_s)
+        self._throttle.set_rate(self._pace.rate_per_s)
+        return is_news
+
+    def restart_low(self, now_s: float) -> None:
+        """Begin slowly after an outage."""
+        self._pace.restart_low(now_s)
+        self._throttle.set_rate(self._pace.rate_per_s)

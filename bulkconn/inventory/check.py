@@ -7,7 +7,7 @@ exactly the rows that the first one refused.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from bulkconn.core.columns import identity
 from bulkconn.core.diagnostics import Diagnostic, Severity
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from bulkconn.core.secret import SecretRef
     from bulkconn.core.validation import Validator
     from bulkconn.inventory.duplicates import Earlier
-    from bulkconn.inventory.inventory import Inventory
 
 #: Diagnostics kept for showing; all are counted. A million bad rows must not fill the memory.
 KEPT_ERRORS: Final = 9_000
@@ -35,6 +34,21 @@ KEPT_WARNINGS: Final = 1_000
 #: a batch keeps alive no longer fits the processor's cache and the garbage collector walks over it.
 BATCH_ROWS: Final = 250
 _REMEMBERED_REFERENCES: Final = 10_000
+
+
+class RowSource(Protocol):
+    """What is read twice: an inventory, or the part of one that a worker has."""
+
+    cut_short: list[Diagnostic]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files, as diagnostics name them."""
+        ...
+
+    def rows(self) -> Iterator[InventoryRow | Diagnostic]:
+        """Give every row, or what is wrong with it; `Inventory.rows` says more."""
+        ...
 
 
 class InventoryCheck:
@@ -48,7 +62,7 @@ class InventoryCheck:
 
     def __init__(
         self,
-        inventory: Inventory,
+        inventory: RowSource,
         validator: Validator,
         *,
         reference_exists: Callable[[SecretRef], SecretUnavailable | None] | None = None,

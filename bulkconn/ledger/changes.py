@@ -23,14 +23,16 @@ from bulkconn.ledger.schema import INTENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
+    from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.names import ConnectionId, EndpointKey, RunId
     from bulkconn.core.record import Change
     from bulkconn.ledger.database import Database
 
 # Content is what the inventory says. It may change as long as nothing was sent under it; the row's
 # place in the inventory may change at any time. A refresh that changes nothing leaves `updated_at`.
-_SEE: Final = """
+SEE_ROW: Final = """
     INSERT INTO rows (key, name, loose_name, source, platform_cloud, sandbox, auth, connection_spec_id,
                       fingerprint, inventory_file, inventory_row, cells, updated_at, state)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')
@@ -109,15 +111,19 @@ def write_change(db: Database, change: Change, runs: Mapping[RunId, int]) -> Non
 
 def _write_seen(db: Database, seen: RowSeen) -> None:
     row = seen.endpoint
+    if db.execute(SEE_ROW, seen_values(row, seen.at)).rowcount == 0:
+        db.execute(_SEE_PLACE, (row.file, row.row, row.key))
+
+
+def seen_values(row: Endpoint, at: datetime) -> tuple[str | int | None, ...]:
+    """Give the values of `SEE_ROW`, in its order."""
     # fmt: off
-    cursor = db.execute(_SEE, (
+    return (
         row.key, row.name, row.loose_name, row.source, row.platform_cloud.value, row.sandbox, row.auth,
         row.connection_spec_id, row.fingerprint, row.file, row.row, encode_json(dict(row.cells)),
-        encode_time(seen.at),
-    ))
+        encode_time(at),
+    )
     # fmt: on
-    if cursor.rowcount == 0:
-        db.execute(_SEE_PLACE, (row.file, row.row, row.key))
 
 
 def _write_intent(db: Database, intent: Intent, runs: Mapping[RunId, int]) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import psycopg
 
 from bulkconn import __version__
-from bulkconn.core.errors import AnsweredLate, LeaseLost, LedgerError, UsageError
+from bulkconn.core.errors import AnsweredLate, IllegalMove, LeaseLost, LedgerError, UsageError
 from bulkconn.core.record import Intent, Move
 from bulkconn.ledger import queries
 from bulkconn.ledger.codec import encode_time
@@ -85,6 +85,11 @@ class PostgresStore(SqlStore):
     def send_before_s(self) -> float:
         """Say when the lease ends, as far as it is known: counted from before it was asked for."""
         return self._send_before_s
+
+    @property
+    def place(self) -> PostgresPlace:
+        """Say where it is."""
+        return self._place
 
     @property
     def lease(self) -> Lease | None:
@@ -208,6 +213,28 @@ class PostgresStore(SqlStore):
             self._runs[run_id] = found[0]
         return super().begin_run(run_id, at, settings, doubt_since)
 
+    def join_run(self, run_id: RunId, at: datetime, doubt_since: DoubtSince) -> int:
+        """Go on with a run that was submitted: of one's own rows those found as `sending` are in doubt.
+
+        Raises:
+            IllegalMove: no such run was begun.
+        """
+        if run_id not in self._runs:
+            raise IllegalMove(f"run {run_id} was never begun in this ledger")
+        run = self._runs[run_id]
+        return self._write(lambda db: self._cut_off(db, run, encode_time(at), doubt_since))
+
+    def write(self, work: Callable[[Database], T]) -> T:
+        """Do other work behind the fence, in one transaction, durable when this returns."""
+        return self._write(work)
+
+    def transact(self, work: Callable[[PostgresDatabase], T]) -> T:
+        """Do work in one transaction that no lease guards; it is done again where the connection breaks.
+
+        Give the work a mark by which it knows that it was done before.
+        """
+        return self._persist(lambda: self._transact(work))
+
     def _write(self, work: Callable[[Database], T]) -> T:
         if self._lease is None or self._holder is None:
             raise LedgerError(
@@ -263,7 +290,7 @@ class PostgresStore(SqlStore):
             self._was_connected = True
         return self._db
 
-    def _transact(self, work: Callable[[Database], T]) -> T:
+    def _transact(self, work: Callable[[PostgresDatabase], T]) -> T:
         db = self._connected()
         with db.connection.transaction():
             return work(db)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 from bulkconn.core.errors import LedgerError
 from bulkconn.core.record import DoubtSince
@@ -13,14 +13,17 @@ from bulkconn.ledger.stored import StoredLedger
 from bulkconn.ledger.writer import StoreThread
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from bulkconn.core.names import LedgerId, RunId
     from bulkconn.core.protocols import Clock
     from bulkconn.core.record import Target
+    from bulkconn.ledger.database import Database
     from bulkconn.ledger.postgres import Holder, PostgresStore
     from bulkconn.ledger.postgres_url import PostgresPlace
+
+T = TypeVar("T")
 
 
 class PostgresLedger(StoredLedger):
@@ -41,7 +44,7 @@ class PostgresLedger(StoredLedger):
         now: datetime,
         new_ledger_id: LedgerId,
         clock: Clock,
-    ) -> PostgresLedger:
+    ) -> Self:
         """Open the ledger, or make it for `target` under the new id, and take the holder's lease.
 
         Raises:
@@ -66,10 +69,17 @@ class PostgresLedger(StoredLedger):
 
         Their grace begins once no request of that holder can be on its way any more.
         """
+        since = self._cut_off_since()
+        return await self._writer.call(lambda store: store.begin_run(run_id, at, settings, since))
+
+    def _cut_off_since(self) -> DoubtSince:
         lease = self._store.lease
         ends_s = self._clock.elapsed_s() + (lease.in_flight_s if lease is not None else 0.0)
-        since = DoubtSince(self._clock.clock_id, ends_s)
-        return await self._writer.call(lambda store: store.begin_run(run_id, at, settings, since))
+        return DoubtSince(self._clock.clock_id, ends_s)
+
+    async def write(self, work: Callable[[Database], T]) -> T:
+        """Do other work behind the fence of the lease, durable when this returns."""
+        return await self._writer.call(lambda store: cast("PostgresStore", store).write(work))
 
     async def close(self) -> None:
         """Finish all writes that were asked for, and give the lease back. Repeat: safe."""
@@ -86,3 +96,20 @@ class PostgresLedger(StoredLedger):
             except LedgerError:
                 # Whoever writes next gets the same error; until then the lease's end keeps POSTs back.
                 return
+
+
+class ShardLedger(PostgresLedger):
+    """A shard of a ledger, for a run that was begun by whoever submitted it."""
+
+    async def begin_run(
+        self,
+        run_id: RunId,
+        at: datetime,
+        settings: Mapping[str, object],  # noqa: ARG002 - the submission has them
+    ) -> int:
+        """Go on with the run; rows that an earlier worker left as `sending` are in doubt."""
+        since = self._cut_off_since()
+        return await self._writer.call(lambda store: cast("PostgresStore", store).join_run(run_id, at, since))
+
+    async def end_run(self, run_id: RunId, at: datetime, summary: Mapping[str, object]) -> None:
+        """Leave the run as it is: other shards may have work left."""

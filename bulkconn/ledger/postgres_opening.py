@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bulkconn.ledger.opening import check_target
 from bulkconn.ledger.postgres import PostgresStore
 from bulkconn.ledger.postgres_schema import read_version
+from bulkconn.ledger.shards import refuse_open_shards
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,13 +32,15 @@ def open_postgres(
     """Open a ledger for work, or make it, and take the lease. Closing the store gives it back.
 
     Raises:
-        UsageError: it belongs to another target, or its URL cannot be read.
+        UsageError: it belongs to another target, its URL cannot be read, or workers have shards of it left.
         LedgerError: it is held by another, cannot be reached, or is from a newer bulkconn.
     """
     store = PostgresStore(place, elapsed_s=elapsed_s)
     try:
         info = store.prepare(target, new_ledger_id=new_ledger_id, now=now)
         check_target(info.target, target, str(place))
+        if holder.shard is None:
+            store.read(refuse_open_shards)
         store.hold(holder)
     except BaseException:
         store.close()

@@ -186,6 +186,7 @@ def test_second_pass_over_a_changed_file_raises(
     assert _names(check) == ["a", "b"]
     (tmp_path / "0.csv").write_text(content)
     if not is_seen_early:
+        assert isinstance(check._inventory, Inventory)
         file = check._inventory._files[0]
         monkeypatch.setattr(file, "verify_unchanged", lambda: None)
     with pytest.raises(InventoryChanged, match="changed") as raised:

@@ -1,0 +1,126 @@
+"""The body of `submit`: everything is checked, then run, rows, shards and jobs are recorded."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bulkconn.cli.checking import opened, take_stock
+from bulkconn.cli.failure import print_json
+from bulkconn.cli.fleet_ledger import fleet_place, opened_store
+from bulkconn.cli.given import Given
+from bulkconn.cli.ledgers import LedgerView
+from bulkconn.cli.logs import configure_logs
+from bulkconn.cli.reporting import emit_refusal, note_warnings
+from bulkconn.cli.wiring import about_ledger, make_world, new_run_id, run_async, shown_place, target_of
+from bulkconn.core.errors import ExitCode, UsageError
+from bulkconn.core.names import LedgerId
+from bulkconn.inventory.slices import cut
+from bulkconn.ledger.opening import check_target
+from bulkconn.report.words import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bulkconn.cli.checking import Checked
+    from bulkconn.engine.context import World
+    from bulkconn.inventory.slices import Slice
+    from bulkconn.ledger.postgres import PostgresStore
+
+
+def submit(params: Mapping[str, Any]) -> int:
+    """Do what `bulkconn submit` was asked for, and give the exit code."""
+    # Nothing is sent and no secret is read here: patience is the workers' business.
+    given = Given.of({**params, "max_wait": 0.0})
+    world = make_world(configure_logs(given.text("log_format"), given.text("log_level") or "info"))
+    return run_async(lambda: _submit(given, params["inventory"], world))
+
+
+async def _submit(given: Given, paths: Sequence[str], world: World) -> int:
+    place = fleet_place(given)
+    if given.org_id is None:
+        raise UsageError(
+            "missing: --org-id (BULKCONN_ORG_ID)", fix="name the organisation that the ledger belongs to"
+        )
+    target = target_of(given, given.org_id)
+    now = world.clock.now()
+    with (
+        about_ledger(place),
+        opened(given, paths, sys.stdin.buffer, looks_for_secrets=False) as checked,
+        opened_store(place, world.clock) as store,
+    ):
+        info = store.prepare(target, new_ledger_id=LedgerId(str(uuid.uuid4())), now=now)
+        check_target(info.target, target, str(place))
+        await take_stock(checked, LedgerView(store).as_ledger(), retry_failed=given.is_on("retry_failed"))
+        if checked.errors:
+            report = checked.refusal(ledger=shown_place(place), skip_invalid=True, duration_s=0.0)
+            if given.wants_json:
+                print_json(report.as_json())
+            else:
+                emit_refusal(report)
+            return int(report.exit_code)
+        note_warnings(checked.diagnostics, given)
+        return _record(given, paths, checked, store, world)
+
+
+def _record(given: Given, paths: Sequence[str], checked: Checked, store: PostgresStore, world: World) -> int:
+    from bulkconn.fleet.submission import submit as record  # noqa: PLC0415 - an extra that may be missing
+    from bulkconn.ledger.shards import Submission  # noqa: PLC0415 - likewise
+
+    now = world.clock.now()
+    slices = _slices(given, paths, checked)
+    defaults = given.row_defaults
+    submission = Submission(
+        run_id=new_run_id(now),
+        queue=given.text("queue") or "default",
+        priority=int(given.number("priority")),
+        inventories=checked.inventory.names,
+        settings={
+            "sandbox": defaults.sandbox,
+            "platform_cloud": None if defaults.platform_cloud is None else defaults.platform_cloud.value,
+            "on_existing": (given.text("on_existing") or "hold").lower(),
+            "retry_failed": given.is_on("retry_failed"),
+            "marker": given.is_on("marker"),
+        },
+    )
+    record(store, submission, slices, checked.endpoints, now)
+    rows = sum(part.rows for part in slices)
+    world.log.info("run.submitted", run_id=submission.run_id, rows=rows, shards=len(slices))
+    if given.wants_json:
+        print_json(
+            {
+                "run_id": submission.run_id,
+                "ledger": str(store.place),
+                "rows": rows,
+                "shards": len(slices),
+                "queue": submission.queue,
+                "diagnostics": [one.as_json() for one in checked.diagnostics],
+                "exit_code": 0,
+            }
+        )
+    else:
+        click.echo(submission.run_id)
+        click.echo(
+            f"{plural(rows, 'row')} in {plural(len(slices), 'shard')} queued; nothing was sent yet\n"
+            "next: bulkconn worker --exit-when-idle    # as many as you like, anywhere\n"
+            f"next: bulkconn status --run {submission.run_id} --watch",
+            err=True,
+        )
+    return int(ExitCode.OK)
+
+
+def _slices(given: Given, paths: Sequence[str], checked: Checked) -> list[Slice]:
+    by_name = dict(zip(checked.inventory.names, paths, strict=True))
+    found: list[Slice] = []
+    for name, rows in groupby(checked.endpoints(), key=lambda endpoint: endpoint.file):
+        found += cut(
+            by_name[name],
+            (endpoint.row for endpoint in rows),
+            rows_a_slice=int(given.number("shard_rows")),
+            encoding=given.text("encoding"),
+        )
+    return found

@@ -1,0 +1,300 @@
+"""One shard: hold it, read its part of the inventory, run the engine, say where it stands now."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bulkconn.core.errors import (
+    BulkconnError,
+    InventoryChanged,
+    LeaseLost,
+    LedgerError,
+    LedgerLocked,
+    UsageError,
+)
+from bulkconn.core.names import LedgerId
+from bulkconn.core.outcome import Scope as StopScope
+from bulkconn.core.source import PlatformCloud
+from bulkconn.core.validation import RowDefaults, Validator
+from bulkconn.engine.run import Engine
+from bulkconn.engine.survey import Survey, survey_batch
+from bulkconn.inventory.check import InventoryCheck
+from bulkconn.inventory.slices import InventorySlice, Slice
+from bulkconn.ledger.leases import Scope
+from bulkconn.ledger.postgres import Holder
+from bulkconn.ledger.postgres_ledger import ShardLedger
+from bulkconn.ledger.shards import OPEN, RunState, ShardNews, ShardState, mark_shard, read_shard
+from bulkconn.sources import ALL
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from typing import Any
+
+    from structlog.typing import FilteringBoundLogger
+
+    from bulkconn.core.endpoint import Endpoint
+    from bulkconn.core.protocols import Clock, SecretResolver
+    from bulkconn.core.record import Target
+    from bulkconn.core.report import Report, Stop
+    from bulkconn.core.settings import RunSettings
+    from bulkconn.engine.context import World
+    from bulkconn.engine.run import Service
+    from bulkconn.fleet.worker import WorkerSettings
+    from bulkconn.ledger.postgres_url import PostgresPlace
+    from bulkconn.ledger.shards import Shard
+    from bulkconn.ledger.writer import StoreThread
+
+#: Seconds until a shard is looked at again that another worker holds, or that broke.
+_HELD_S: Final = 3.0
+_BROKE_S: Final = 5.0
+#: Seconds between two looks at whether a run was paused or cancelled.
+_WATCH_S: Final = 2.0
+
+
+class Again(Exception):
+    """The shard is not finished: its job is to be called again in so many seconds."""
+
+    def __init__(self, in_s: float) -> None:
+        super().__init__(f"again in {in_s:g} s")
+        self.in_s = in_s
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a worker brings along for every shard."""
+
+    target: Target
+    settings: RunSettings
+    service: Service
+    secrets: SecretResolver
+    world: World
+    request_timeout_s: float
+    schemes: Collection[str]
+
+
+class ShardWork:
+    """Works on shards, several at a time if asked."""
+
+    def __init__(
+        self,
+        place: PostgresPlace,
+        reader: StoreThread,
+        means: Means,
+        settings: WorkerSettings,
+        clock: Clock,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._place = place
+        self._reader = reader
+        self._means = means
+        self._settings = settings
+        self._clock = clock
+        self._log = log
+        self._engines: dict[int, Engine] = {}
+        self._is_interrupted = False
+        self._cancelled: set[int] = set()
+        #: Why no shard can be worked on before somebody mends something.
+        self.stopped: Stop | None = None
+        self.done = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether a shard is worked on."""
+        return bool(self._engines)
+
+    def interrupt(self) -> None:
+        """Let all engines drain."""
+        self._is_interrupted = True
+        for engine in self._engines.values():
+            engine.interrupt()
+
+    def cut(self) -> None:
+        """Cut what is in flight."""
+        for engine in self._engines.values():
+            engine.cut()
+
+    async def on_shard(self, shard_id: int) -> None:
+        """Work on a shard if it has work left.
+
+        Raises:
+            Again: it is to be looked at once more.
+        """
+        shard = await self._reader.call(lambda store: store.read(lambda db: read_shard(db, shard_id)))
+        if shard is None or shard.state not in OPEN or shard.run_state is RunState.PAUSED:
+            return
+        if self._is_interrupted or self.stopped is not None:
+            raise Again(0.0)
+        try:
+            ledger = await self._hold(shard)
+        except LedgerLocked:
+            raise Again(_HELD_S) from None
+        try:
+            await self._work(shard, ledger)
+        except LeaseLost as lost:
+            self._log.warning("shard.lost", shard=shard.shard_no, run_id=shard.run_id, reason=str(lost))
+            raise Again(_HELD_S) from None
+        finally:
+            await ledger.close()
+
+    async def _hold(self, shard: Shard) -> ShardLedger:
+        holder = Holder(
+            self._settings.name,
+            self._means.request_timeout_s,
+            scope=Scope(f"shard {shard.shard_id}"),
+            shard=shard.shard_id,
+        )
+        return await ShardLedger.open(
+            self._place,
+            self._means.target,
+            holder,
+            now=self._clock.now(),
+            new_ledger_id=LedgerId("unused"),
+            clock=self._clock,
+        )
+
+    async def _work(self, shard: Shard, ledger: ShardLedger) -> None:
+        if shard.run_state is RunState.CANCELLED:
+            await self._mark(ledger, shard, ShardNews(ShardState.CANCELLED))
+            return
+        if shard.tries >= self._settings.max_tries:
+            why = f"{shard.tries} workers began it and none finished it"
+            await self._mark(ledger, shard, ShardNews(ShardState.SET_ASIDE, why))
+            return
+        await self._mark(ledger, shard, ShardNews(ShardState.WORKING, tries=1))
+        log = self._log.bind(run_id=shard.run_id, shard=shard.shard_no)
+        log.info("shard.begun", rows=shard.rows, try_no=shard.tries + 1)
+        try:
+            report = await self._onboard(shard, ledger, log)
+        except InventoryChanged as changed:
+            await self._mark(ledger, shard, ShardNews(ShardState.CHANGED, f"{changed}; fix: {changed.fix}"))
+            log.warning("shard.changed", reason=str(changed))
+            return
+        except LedgerError:
+            raise
+        except BulkconnError as error:
+            await self._broke(shard, ledger, f"{error}; fix: {error.fix}")
+            return
+        await self._conclude(shard, ledger, report, log)
+
+    async def _onboard(self, shard: Shard, ledger: ShardLedger, log: FilteringBoundLogger) -> Report:
+        means = self._means
+        endpoints = _read(shard, means.schemes)
+        world = dataclasses.replace(means.world, log=log)
+        settings = dataclasses.replace(means.settings, **_policy(shard.settings))
+        engine = Engine(
+            shard.run_id,
+            settings,
+            ledger=ledger,
+            service=means.service,
+            secrets=means.secrets,
+            world=world,
+        )
+        survey = Survey()
+        conflicts = await survey_batch(survey, ledger, endpoints, retry_failed=settings.retry_failed)
+        if conflicts:
+            endpoint, conflict = conflicts[0]
+            raise UsageError(
+                f"{endpoint.name} has its name already under another key of the ledger: {conflict.key}",
+                fix="give the row that key, or rename it, and submit the inventory again",
+            )
+        self._engines[shard.shard_id] = engine
+        watcher = asyncio.create_task(self._watch(shard, engine))
+        if self._is_interrupted:
+            engine.interrupt()
+        try:
+            return await engine.onboard(lambda: endpoints, survey)
+        finally:
+            watcher.cancel()
+            del self._engines[shard.shard_id]
+
+    async def _watch(self, shard: Shard, engine: Engine) -> None:
+        """Let the engine drain once its run is paused or cancelled."""
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            now = await self._reader.call(lambda store: store.read(lambda db: read_shard(db, shard.shard_id)))
+            if now is None or now.run_state is not RunState.ACTIVE:
+                if now is not None and now.run_state is RunState.CANCELLED:
+                    self._cancelled.add(shard.shard_id)
+                engine.interrupt()
+                return
+
+    async def _conclude(
+        self, shard: Shard, ledger: ShardLedger, report: Report, log: FilteringBoundLogger
+    ) -> None:
+        """Say where the shard stands after the engine has ended."""
+        stopped = report.stopped
+        if stopped is not None and stopped.scope is StopScope.RUN:
+            self.stopped = stopped
+            await self._mark(ledger, shard, ShardNews(ShardState.QUEUED, stopped.reason, tries=-1))
+            log.warning("shard.given_back", reason=stopped.reason, fix=stopped.fix)
+            raise Again(0.0)
+        if stopped is not None or (report.counts["pending"] and not self._was_interrupted(report)):
+            why = stopped.reason if stopped is not None else "rows stay pending"
+            await self._mark(ledger, shard, ShardNews(ShardState.SET_ASIDE, why))
+            log.warning("shard.set_aside", reason=why)
+            return
+        if self._was_interrupted(report) and shard.shard_id in self._cancelled:
+            await self._mark(ledger, shard, ShardNews(ShardState.CANCELLED))
+            return
+        if self._was_interrupted(report):
+            await self._mark(ledger, shard, ShardNews(ShardState.QUEUED, tries=-1))
+            log.info("shard.given_back", reason="interrupted")
+            if self._is_interrupted:
+                raise Again(0.0)
+            raise Again(_WATCH_S)
+        await self._mark(ledger, shard, ShardNews(ShardState.DONE))
+        self.done += 1
+        log.info("shard.done", **report.this_run.as_json())
+
+    @staticmethod
+    def _was_interrupted(report: Report) -> bool:
+        return report.exit_code in {130, 143}
+
+    async def _broke(self, shard: Shard, ledger: ShardLedger, why: str) -> None:
+        is_last = shard.tries + 1 >= self._settings.max_tries
+        state = ShardState.SET_ASIDE if is_last else ShardState.QUEUED
+        await self._mark(ledger, shard, ShardNews(state, why))
+        self._log.warning("shard.broke", run_id=shard.run_id, shard=shard.shard_no, reason=why)
+        if not is_last:
+            raise Again(_BROKE_S)
+
+    async def _mark(self, ledger: ShardLedger, shard: Shard, news: ShardNews) -> None:
+        now = self._clock.now()
+        await ledger.write(lambda db: mark_shard(db, shard.shard_id, news, now))
+
+
+def _read(shard: Shard, schemes: Collection[str]) -> Sequence[Endpoint]:
+    """Read a shard's rows.
+
+    Raises:
+        InventoryChanged: its part of the inventory is not what was submitted.
+        UsageError: a row is invalid here, though it was valid where it was submitted.
+    """
+    settings = shard.settings
+    cloud = settings.get("platform_cloud")
+    defaults = RowDefaults(
+        sandbox=settings.get("sandbox"), platform_cloud=PlatformCloud(cloud) if cloud else None
+    )
+    validator = Validator(ALL, defaults=defaults, schemes=schemes)
+    check = InventoryCheck(InventorySlice(Slice.from_json(shard.part)), validator)
+    endpoints = [endpoint for batch in check.first_pass() for endpoint in batch]
+    if not check.is_valid:
+        first = next(one for one in check.diagnostics if one.severity.value == "error")
+        raise UsageError(
+            f"{first.file}:{first.row}: {first.message}",
+            fix="run workers of the version that submitted, with the same extras",
+        )
+    return endpoints
+
+
+def _policy(settings: Mapping[str, Any]) -> dict[str, Any]:
+    from bulkconn.core.plan import OnExisting  # noqa: PLC0415 - would be a cycle at import
+
+    return {
+        "on_existing": OnExisting(settings["on_existing"]),
+        "retry_failed": bool(settings["retry_failed"]),
+        "has_marker": bool(settings["marker"]),
+    }

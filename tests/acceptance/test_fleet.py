@@ -1,0 +1,268 @@
+"""Submitted runs and workers as processes: killed, terminated, late, paused; each row created once."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from bulkconn.ledger.postgres_url import parse_place
+from tests.acceptance.process import PATIENCE_S, check_exactly_once
+from tests.fakes.postgres import fresh_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.acceptance.process import EmulatorProcess, Running, Workplace
+
+
+@pytest.fixture
+def fleet(place: Workplace) -> Iterator[Workplace]:
+    """Give a workplace whose ledger is a schema that nobody has used."""
+    with fresh_schema() as url:
+        place.env |= {"BULKCONN_LEDGER": url, "BULKCONN_RATE": "100", "BULKCONN_SETTLE_GRACE": "1"}
+        place.env |= {"BULKCONN_TIMEOUT": "2"}
+        yield place
+
+
+def submit(fleet: Workplace, *words: str, inventory: str = "inventory.csv") -> str:
+    """Submit an inventory and give the run's id."""
+    ended = fleet.run("submit", inventory, *words)
+    assert ended.code == 0, (ended.out, ended.err)
+    assert tuple(ended.report) == ("run_id", "ledger", "rows", "shards", "queue", "diagnostics", "exit_code")
+    return str(ended.report["run_id"])
+
+
+def worker(fleet: Workplace, *words: str) -> Running:
+    """Start a worker that ends when nothing is left."""
+    return fleet.start("worker", "--exit-when-idle", *words)
+
+
+def run_view(fleet: Workplace, run_id: str) -> dict[str, Any]:
+    """Give what `runs` says of a run."""
+    ended = fleet.run("runs")
+    (found,) = [one for one in json.loads(ended.out) if one["run_id"] == run_id]
+    view: dict[str, Any] = found
+    return view
+
+
+def wait_until_posts(emulator: EmulatorProcess, posts: int, running: Running) -> None:
+    """Wait until so many POSTs came."""
+    emulator.wait_for(lambda books: books["posts"] >= posts, running)
+
+
+def test_submitted_run_is_finished_by_workers(emulator: EmulatorProcess, fleet: Workplace) -> None:
+    """Submitting sends nothing; a worker creates every row and ends when it is idle."""
+    fleet.inventory(60)
+    run_id = submit(fleet, "--shard-rows", "25")
+    before = run_view(fleet, run_id)
+    posts = emulator.counts()["posts"]
+    ended = worker(fleet).wait()
+    view = run_view(fleet, run_id)
+    assert posts == 0
+    assert (before["rows"], before["shards"]) == ({"pending": 60}, {"queued": 3})
+    assert ended.code == 0, ended.err
+    assert (view["shards"], view["is_finished"], view["workers"]) == ({"done": 3}, True, [])
+    check_exactly_once(emulator, fleet.export(fleet.env["BULKCONN_LEDGER"]), 60)
+    watched = fleet.run("status", "--run", run_id, "--watch")
+    assert (watched.code, watched.report["run_id"], watched.report["counts"]["created"]) == (0, run_id, 60)
+    again = submit(fleet)
+    assert worker(fleet).wait().code == 0
+    assert run_view(fleet, again)["is_finished"]
+    assert emulator.counts()["posts"] == 60
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_workers_killed_terminated_and_late_create_each_once(
+    emulator: EmulatorProcess, fleet: Workplace
+) -> None:
+    """What one leaves behind another takes up; nothing is doubled or lost."""
+    fleet.env["BULKCONN_RATE"] = "60"
+    fleet.inventory(1500)
+    run_id = submit(fleet, "--shard-rows", "50")
+    first, second = worker(fleet), worker(fleet)
+    wait_until_posts(emulator, 200, first)
+    first.kill()
+    wait_until_posts(emulator, 400, second)
+    late = worker(fleet)
+    wait_until_posts(emulator, 600, second)
+    second.interrupt(signal.SIGTERM)
+    began_s = time.monotonic()
+    terminated = second.wait()
+    assert terminated.code == 143
+    assert time.monotonic() - began_s < 25
+    assert late.wait(200).code == 0, late.err.read_text()
+    assert run_view(fleet, run_id)["shards"] == {"done": 30}
+    check_exactly_once(emulator, fleet.export(fleet.env["BULKCONN_LEDGER"]), 1500)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_worker_killed_alone_is_replaced_within_half_a_minute(
+    emulator: EmulatorProcess, fleet: Workplace
+) -> None:
+    """Its lease runs out, its job is swept up, and its rows on the way are settled first."""
+    fleet.inventory(80)
+    submit(fleet, "--shard-rows", "80")
+    first = worker(fleet, "--rate", "20")
+    wait_until_posts(emulator, 30, first)
+    other = worker(fleet)
+    first.kill()
+    killed_s = time.monotonic()
+    posts = emulator.counts()["posts"]
+    emulator.wait_for(lambda books: books["posts"] > posts, other)
+    assert time.monotonic() - killed_s < 30
+    assert other.wait(150).code == 0
+    check_exactly_once(emulator, fleet.export(fleet.env["BULKCONN_LEDGER"]), 80)
+
+
+def test_run_paused_is_left_alone_until_it_is_resumed(emulator: EmulatorProcess, fleet: Workplace) -> None:
+    """What is in flight is finished; then nothing is sent until somebody says so."""
+    fleet.inventory(120)
+    run_id = submit(fleet, "--shard-rows", "20")
+    first = worker(fleet, "--rate", "15")
+    wait_until_posts(emulator, 10, first)
+    assert fleet.run("pause", run_id).code == 0
+    assert first.wait().code == 0
+    posts = emulator.counts()["posts"]
+    idle = worker(fleet).wait()
+    view = run_view(fleet, run_id)
+    assert (idle.code, emulator.counts()["posts"]) == (0, posts)
+    assert posts < 120
+    assert (view["state"], view["is_finished"]) == ("paused", False)
+    assert fleet.run("resume", run_id).code == 0
+    assert worker(fleet).wait().code == 0
+    check_exactly_once(emulator, fleet.export(fleet.env["BULKCONN_LEDGER"]), 120)
+
+
+def test_run_cancelled_keeps_what_was_created_and_can_be_submitted_again(
+    emulator: EmulatorProcess, fleet: Workplace
+) -> None:
+    """Nothing created is undone or sent again."""
+    fleet.inventory(120)
+    run_id = submit(fleet, "--shard-rows", "20")
+    first = worker(fleet, "--rate", "15")
+    wait_until_posts(emulator, 10, first)
+    assert fleet.run("cancel", run_id).code == 0
+    assert first.wait().code == 0
+    assert run_view(fleet, run_id)["is_finished"]
+    assert fleet.run("resume", run_id).code == 2
+    submit(fleet)
+    assert worker(fleet).wait().code == 0
+    check_exactly_once(emulator, fleet.export(fleet.env["BULKCONN_LEDGER"]), 120)
+
+
+def test_rows_of_an_unfinished_run_are_refused_elsewhere(fleet: Workplace, emulator: EmulatorProcess) -> None:
+    """A row belongs to one run at a time, also for `bulkconn run`."""
+    fleet.inventory(10)
+    run_id = submit(fleet)
+    again = fleet.run("submit", "inventory.csv")
+    plain = fleet.run("run", "inventory.csv")
+    assert (again.code, plain.code) == (2, 2)
+    assert f"run {run_id} is not finished" in again.report["stopped"]["reason"]
+    assert f"bulkconn cancel {run_id}" in plain.report["stopped"]["fix"]
+    assert emulator.counts()["posts"] == 0
+
+
+def test_inventory_changed_since_submit_is_refused_by_the_worker(
+    emulator: EmulatorProcess, fleet: Workplace
+) -> None:
+    """The shards whose bytes changed say so; the others are done."""
+    path = fleet.inventory(40)
+    run_id = submit(fleet, "--shard-rows", "20")
+    path.write_bytes(path.read_bytes().replace(b"db-0033.example.com", b"db-0033.example.org"))
+    assert worker(fleet).wait().code == 0
+    view = run_view(fleet, run_id)
+    assert view["shards"] == {"done": 1, "changed": 1}
+    assert "changed since it was submitted" in view["errors"][0]["error"]
+    assert emulator.counts()["posts"] == 20
+
+
+def test_invalid_inventory_is_not_submitted(fleet: Workplace) -> None:
+    """All faults at once, exit 3, nothing recorded."""
+    fleet.write("bad.csv", "name,source,platform_cloud,sandbox\na,postgres,azure,dev\n")
+    ended = fleet.run("submit", "bad.csv")
+    assert ended.code == 3
+    assert ended.report["diagnostics"]
+    assert json.loads(fleet.run("runs").out) == []
+
+
+def test_worker_whose_credentials_are_refused_stops_and_gives_its_shard_back(
+    emulator: EmulatorProcess, fleet: Workplace
+) -> None:
+    """The reason is not the shard's: exit 4, and the next worker goes on."""
+    fleet.inventory(10)
+    run_id = submit(fleet)
+    ended = fleet.start("worker", "--exit-when-idle", BULKCONN_ACCESS_TOKEN="wrong").wait()
+    view = run_view(fleet, run_id)
+    assert ended.code == 4, ended.err
+    assert "fix: " in ended.err
+    assert view["shards"] == {"queued": 1}
+    assert worker(fleet).wait().code == 0
+    check_exactly_once(emulator, fleet.export(fleet.env["BULKCONN_LEDGER"]), 10)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_database_that_breaks_all_connections_midway_costs_nothing(
+    emulator: EmulatorProcess, fleet: Workplace
+) -> None:
+    """Ledger, queue and pace make their connections anew; nothing is doubled or lost."""
+    fleet.inventory(300)
+    submit(fleet, "--shard-rows", "30")
+    running = worker(fleet, "--rate", "40")
+    for posts in (60, 120, 180):
+        wait_until_posts(emulator, posts, running)
+        with psycopg.connect(parse_place(fleet.env["BULKCONN_LEDGER"]).url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                "AND datname = current_database() AND query LIKE ANY (ARRAY['%rows%', '%procrastinate%', "
+                "'%leases%', '%bulkconn_pace%', '%COMMIT%'])"
+            )
+    assert running.wait(150).code == 0, running.err.read_text()
+    check_exactly_once(emulator, fleet.export(fleet.env["BULKCONN_LEDGER"]), 300)
+
+
+def test_no_secret_is_in_a_job_or_in_the_database(fleet: Workplace) -> None:
+    """Jobs carry the id of a shard, shards a byte range."""
+    fleet.inventory(10)
+    submit(fleet)
+    where = parse_place(fleet.env["BULKCONN_LEDGER"])
+    with psycopg.connect(where.url) as connection:
+        tables = connection.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = %s", (where.schema,)
+        ).fetchall()
+        text = ""
+        for (table,) in tables:
+            rows = connection.execute(
+                SQL("SELECT t::text FROM {} t").format(Identifier(where.schema, table))
+            ).fetchall()
+            text += f"{table}: {rows}\n"
+    assert "procrastinate_jobs: [" in text
+    assert "db-0001.example.com" in text
+    assert "pa55-in-tests" not in text
+
+
+def test_ledger_file_is_no_place_for_a_fleet(place: Workplace) -> None:
+    """The remedy names what is."""
+    place.inventory(3)
+    ended = place.run("submit", "inventory.csv", "--ledger", "eu.ledger.db")
+    assert ended.code == 2
+    assert "postgresql://" in ended.report["stopped"]["fix"]
+
+
+def test_processes_are_gone_with_their_workers(fleet: Workplace, emulator: EmulatorProcess) -> None:
+    """A worker holds no lease and no connection once it has ended."""
+    fleet.inventory(5)
+    submit(fleet)
+    ended = worker(fleet).wait(PATIENCE_S)
+    assert ended.code == 0
+    assert emulator.counts()["posts"] == 5
+    plain = fleet.run("run", "inventory.csv")
+    assert (plain.code, plain.report["this_run"]["posts"]) == (0, 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.process import check_exactly_once
+from tests.acceptance.process import check_accounted, check_exactly_once
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +69,29 @@ def test_disk_that_is_too_small_stops_the_run_and_no_id_is_lost(
     ended = place.run(*words)
     _check_stop(ended, emulator, place, ledger)
     disk.remount("size=64m")
+    _check_resume(emulator, place, words, ledger)
+
+
+def test_disk_full_amid_doubts_refuses_every_run_until_there_is_space(
+    emulator: EmulatorProcess, place: Workplace, mount_disk: MountDisk
+) -> None:
+    """Rows in doubt stay so, a run on the full disk sends nothing, and with space each is found or sent."""
+    disk = mount_disk(64_000_000)
+    place.inventory(_ROWS)
+    kinds = ["reset_after_create", "reset_before", "slow_create:3"]
+    emulator.plan_faults(by_name={f"db-{row:04d}": [kinds[row % 3]] for row in range(20, 50)})
+    ledger = disk.folder / "full.ledger.db"
+    words = ("run", "inventory.csv", "--ledger", str(ledger), "--settle-grace", "5")
+    running = place.start(*words)
+    emulator.wait_for(lambda books: books["posts"] >= 60, running)
+    filler = disk.fill()
+    assert running.wait().code == 5
+    posts = emulator.counts()["posts"]
+    check_accounted(emulator, place.export(ledger))
+    again = place.run(*words)
+    assert (again.code, emulator.counts()["posts"]) == (5, posts)
+    assert "disk is full" in again.report["stopped"]["reason"]
+    filler.unlink()
     _check_resume(emulator, place, words, ledger)
 
 

@@ -58,7 +58,7 @@ def read_moment(engine: Engine, *, to_send: int, elapsed_s: float) -> Moment:
         failed=counts["failed"],
         in_flight=engine.in_flight,
         # A row on its way counts as in doubt until its answer comes; people would be alarmed.
-        in_doubt=max(0, counts["in_doubt"] - engine.in_flight),
+        in_doubt=counts["in_doubt"] - run.sending,
         held=counts["held"],
         pace_per_s=run.gate.pace.rate_per_s,
         ceiling_per_s=run.gate.pace.ceiling_per_s,

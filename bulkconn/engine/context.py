@@ -64,6 +64,8 @@ class RunContext:
     own_clients: set[str] = field(default_factory=set)
     #: Keys that this run has looked up in vain and leaves in doubt.
     left_in_doubt: set[EndpointKey] = field(default_factory=set)
+    #: Rows whose intent is durable and whose answer is not: the tally counts them as in doubt.
+    sending: int = 0
 
     @property
     def clock(self) -> Clock:
@@ -94,6 +96,7 @@ class RunContext:
             self.edited.discard(row.key)
         if row.counted:
             self.tally.move(self.count_name(row.key, row.state), self.count_name(row.key, state))
+        self.sending += (state == "sending") - (row.state == "sending")
         row.state = state
 
     def count_name(self, key: EndpointKey, state: State) -> str:

@@ -17,6 +17,7 @@ from bulkconn.core.errors import (
 )
 from bulkconn.core.names import LedgerId
 from bulkconn.core.outcome import Scope as StopScope
+from bulkconn.core.plan import OnExisting
 from bulkconn.core.source import PlatformCloud
 from bulkconn.core.validation import RowDefaults, Validator
 from bulkconn.engine.run import Engine
@@ -291,10 +292,19 @@ def _read(shard: Shard, schemes: Collection[str]) -> Sequence[Endpoint]:
 
 
 def _policy(settings: Mapping[str, Any]) -> dict[str, Any]:
-    from bulkconn.core.plan import OnExisting  # noqa: PLC0415 - would be a cycle at import
+    """Give what the submission says of all its rows.
 
-    return {
-        "on_existing": OnExisting(settings["on_existing"]),
-        "retry_failed": bool(settings["retry_failed"]),
-        "has_marker": bool(settings["marker"]),
-    }
+    Raises:
+        UsageError: a newer or older version submitted it.
+    """
+    try:
+        return {
+            "on_existing": OnExisting(settings["on_existing"]),
+            "retry_failed": bool(settings["retry_failed"]),
+            "has_marker": bool(settings["marker"]),
+        }
+    except (KeyError, ValueError) as error:
+        raise UsageError(
+            "the run was submitted with settings that this version does not know",
+            fix="run workers of the version that submitted",
+        ) from error

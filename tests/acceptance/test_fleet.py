@@ -184,6 +184,43 @@ def test_inventory_changed_since_submit_is_refused_by_the_worker(
     assert emulator.counts()["posts"] == 20
 
 
+def test_shard_that_no_worker_ever_finished_is_set_aside_and_others_go_on(
+    emulator: EmulatorProcess, fleet: Workplace
+) -> None:
+    """A shard that kills its workers does not stop the run; resuming tries it again."""
+    fleet.inventory(40)
+    run_id = submit(fleet, "--shard-rows", "20")
+    where = parse_place(fleet.env["BULKCONN_LEDGER"])
+    with psycopg.connect(where.url, autocommit=True) as connection:
+        connection.execute(SQL("SET search_path = {}").format(Identifier(where.schema)))
+        connection.execute("UPDATE shards SET tries = 3 WHERE shard_no = 1")
+    assert worker(fleet, "--max-tries", "3").wait().code == 0
+    view = run_view(fleet, run_id)
+    assert view["shards"] == {"done": 1, "set_aside": 1}
+    assert view["errors"] == [{"shard": 1, "error": "3 workers began it and none finished it"}]
+    assert fleet.run("resume", run_id).code == 0
+    assert worker(fleet).wait().code == 0
+    check_exactly_once(emulator, fleet.export(fleet.env["BULKCONN_LEDGER"]), 40)
+
+
+def test_shard_that_breaks_is_tried_again_and_then_set_aside(
+    emulator: EmulatorProcess, fleet: Workplace
+) -> None:
+    """A worker that cannot read what was submitted says why; nothing is sent."""
+    fleet.inventory(5)
+    run_id = submit(fleet)
+    where = parse_place(fleet.env["BULKCONN_LEDGER"])
+    with psycopg.connect(where.url, autocommit=True) as connection:
+        connection.execute(SQL("SET search_path = {}").format(Identifier(where.schema)))
+        # As if the submitting version knew a cloud that this worker does not.
+        connection.execute("UPDATE submissions SET settings = replace(settings, '\"hold\"', '\"hope\"')")
+    assert worker(fleet, "--max-tries", "2").wait().code == 0
+    view = run_view(fleet, run_id)
+    assert view["shards"] == {"set_aside": 1}
+    assert "was submitted with settings that this version does not know" in view["errors"][0]["error"]
+    assert emulator.counts()["posts"] == 0
+
+
 def test_invalid_inventory_is_not_submitted(fleet: Workplace) -> None:
     """All faults at once, exit 3, nothing recorded."""
     fleet.write("bad.csv", "name,source,platform_cloud,sandbox\na,postgres,azure,dev\n")

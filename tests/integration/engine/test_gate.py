@@ -9,12 +9,12 @@ from random import Random
 import pytest
 import structlog
 
-from bulkconn.core.pace import Pace
 from bulkconn.core.secret import SecretStr
 from bulkconn.core.trouble import Patience
 from bulkconn.engine.context import World
 from bulkconn.engine.gate import Gate
 from bulkconn.engine.stops import Stops
+from bulkconn.engine.throttle import OwnPacer
 from bulkconn.flowservice import StaticToken
 
 
@@ -47,7 +47,7 @@ async def test_gate_that_opens_between_two_looks_at_the_clock_is_open(readings: 
     stops = Stops()
     world = World(clock, Random(1), structlog.get_logger(), lambda *_: None)
     tokens = StaticToken(SecretStr("t"))
-    gate = Gate(Pace(100.0), tokens, world, stops=stops, patience=Patience(60.0))
+    gate = Gate(OwnPacer(100.0), tokens, world, stops=stops, patience=Patience(60.0))
     gate.close_for(0.01 * readings, "throttled")
     serving = asyncio.create_task(gate.serve())
     try:

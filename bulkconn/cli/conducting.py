@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Final
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at how far the worker is.
 _LOOK_EVERY_S: Final = 0.02
+_GLANCE_EVERY_S: Final = 1.0
+#: Longer than any pause that a worker makes with the settings of a rehearsal, and than its first pass over
+#: a million rows.
+_STANDS_S: Final = 300.0
 #: Requests leave in bursts: a kill comes up to so many seconds after the request that it waited for.
 _AFTER_S: Final = 0.05
 #: How often the same command goes on amid faults, by level, and after they have ended.
@@ -45,6 +50,18 @@ class WorkerFailed(BulkconnError):
             else "please report it: this is a defect of bulkconn",
         )
         self.exit_code = ExitCode.LEDGER if is_ledger else ExitCode.ROWS_UNFINISHED
+
+
+class WorkerStands(BulkconnError):
+    """The worker neither goes on nor ends: a run must not do that, whatever the service does."""
+
+    exit_code = ExitCode.ROWS_UNFINISHED
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"the rehearsal's worker has sent nothing for {seconds:g} s, and has not ended",
+            fix="please report it, with the seed above: this is a defect of bulkconn",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +108,7 @@ class Conductor:
 
         Raises:
             WorkerFailed: the worker ended in a way that no fault explains.
+            WorkerStands: it did not end at all.
             EmulatorGone: the emulator ended.
         """
         before = await self._admin.totals()
@@ -127,7 +145,7 @@ class Conductor:
         self.starts += 1
         command = self._command
         async with working(command.folder, command.inventory, command.settings) as worker:
-            if may_be_killed and await self._kill_in_time(worker):
+            if await self._attend(worker, may_be_killed=may_be_killed):
                 self.kills += 1
                 return None
             end = await worker.end()
@@ -135,19 +153,31 @@ class Conductor:
             raise WorkerFailed(end)
         return end
 
-    async def _kill_in_time(self, worker: Worker) -> bool:
-        """Kill it somewhere on its way; False if it ends before."""
-        start = await self._admin.introduction()
-        remaining = max(0, self._command.rows - start.connection_count)
-        kills_left = self._kills_planned - self.kills
-        point = next_kill(remaining, kills_left, (self._dice.random(), self._dice.random()))
+    async def _attend(self, worker: Worker, *, may_be_killed: bool) -> bool:
+        """Kill a worker somewhere on its way (True), or see it through to its end.
+
+        Raises:
+            WorkerStands: it does nothing, and does not end.
+        """
+        start = last = await self._admin.introduction()
+        point = self._next_kill(start) if may_be_killed else None
         after_s = self._dice.uniform(0.0, _AFTER_S)
-        while not worker.is_over:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            if _is_due(point, start, await self._admin.introduction()):
+        since_s = time.monotonic()
+        while not await worker.ends_within(_GLANCE_EVERY_S if point is None else _LOOK_EVERY_S):
+            now = await self._admin.introduction()
+            if point is not None and _is_due(point, start, now):
                 await asyncio.sleep(after_s)
                 return await worker.kill()
+            if now.api_requests != last.api_requests:
+                last, since_s = now, time.monotonic()
+            elif time.monotonic() - since_s > _STANDS_S:
+                raise WorkerStands(_STANDS_S)
         return False
+
+    def _next_kill(self, start: Introduction) -> KillPoint:
+        remaining = max(0, self._command.rows - start.connection_count)
+        kills_left = self._kills_planned - self.kills
+        return next_kill(remaining, kills_left, (self._dice.random(), self._dice.random()))
 
 
 def _is_due(point: KillPoint, start: Introduction, now: Introduction) -> bool:

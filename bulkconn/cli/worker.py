@@ -89,6 +89,11 @@ class Worker:
         """Whether it has ended."""
         return self._process.returncode is not None
 
+    async def ends_within(self, seconds: float) -> bool:
+        """Wait for the end, not longer than this, and tell whether it came."""
+        done, _ = await asyncio.wait({self._output}, timeout=seconds)
+        return bool(done)
+
     async def kill(self) -> bool:
         """Send SIGKILL and wait for the end; False if it had ended before. Safe to repeat."""
         if self.is_over:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,6 +34,7 @@ class _Story:
 #: the cut where the network delivers at its end what it held back.
 _PATIENT = {"BULKCONN_TIMEOUT": "60", "BULKCONN_SETTLE_GRACE": "2"}
 _IMPATIENT = {"BULKCONN_TIMEOUT": "3", "BULKCONN_SETTLE_GRACE": "30"}
+_GIVES_UP = {**_IMPATIENT, "BULKCONN_MAX_WAIT": "6", "BULKCONN_DRAIN": "1"}
 
 
 @pytest.mark.slow
@@ -41,7 +42,7 @@ _IMPATIENT = {"BULKCONN_TIMEOUT": "3", "BULKCONN_SETTLE_GRACE": "30"}
 def test_network_cut_for_20_s_ends_exactly_once(
     start_emulator: StartEmulator, open_workplace: OpenWorkplace, subtests: pytest.Subtests
 ) -> None:
-    """Requests that outlive the cut just wait; those given up or reset are in doubt, and each is found."""
+    """Requests that outlive it just wait; those given up or reset are in doubt, and each is found."""
     with ExitStack() as stack:
 
         def begin(folder: str, settings: dict[str, str]) -> _Story:
@@ -55,19 +56,21 @@ def test_network_cut_for_20_s_ends_exactly_once(
             return _Story(emulator, wire, place, place.start("run", "inventory.csv"))
 
         patient, impatient = begin("patient", _PATIENT), begin("impatient", _IMPATIENT)
-        reset = begin("reset", _PATIENT)
-        stories = (patient, impatient, reset)
+        reset, gives_up = begin("reset", _PATIENT), begin("gives up", _GIVES_UP)
+        stories = (patient, impatient, reset, gives_up)
         for story in stories:
             story.emulator.wait_for(lambda books: books["posts"] >= 100, story.running)
             story.wire.cut()
         time.sleep(_CUT_S)
+        ended = gives_up.running.wait()
         for story in stories:
             # Nothing moves: what was carried out without an answer is accounted for already.
             check_accounted(story.emulator, story.place.export())
         impatient_during = impatient.place.run("status").report["counts"]
-        patient.wire.mend()
-        impatient.wire.mend()
+        for story in (patient, impatient, gives_up):
+            story.wire.mend()
         reset.wire.mend_with_resets()
+        next_run = replace(gives_up, running=gives_up.place.start("run", "inventory.csv"))
         with subtests.test("requests that outlive the cut"):
             assert _finish(patient) == {"settled": 0, "posts": _ROWS}
         with subtests.test("requests that were given up"):
@@ -75,6 +78,10 @@ def test_network_cut_for_20_s_ends_exactly_once(
             assert _finish(impatient)["settled"] > 0
         with subtests.test("connections that are reset"):
             assert _finish(reset)["settled"] > 0
+        with subtests.test("a run that gives up"):
+            assert (ended.code, ended.report["counts"]["in_doubt"] > 0) == (4, True), ended.out
+            assert "the same command" in ended.report["stopped"]["fix"]
+            assert _finish(next_run)["settled"] > 0
 
 
 def _finish(story: _Story) -> dict[str, int]:

@@ -159,6 +159,20 @@ def test_inventory_in_any_form_has_the_very_cells(rows: Rows, form: str) -> None
         assert endpoint.cells == {name: text for name, text in cells.items() if text}
 
 
+@pytest.mark.parametrize("form", sorted(_FORMS))
+@pytest.mark.parametrize(
+    "char", ["\0", "\x1b", "\x85", "\n"], ids=["nul", "escape", "next line", "line feed"]
+)
+def test_name_with_a_control_character_is_refused_in_any_form(form: str, char: str, tmp_path: Path) -> None:
+    """What no form may carry is an error in each, with the row, and spoils no other row."""
+    rows = [_plain("before"), _plain(f"a{char}b"), _plain("behind")]
+    found, errors = _read(_written(tmp_path, form, rows))
+    assert [one.name for one in found] == ["before", "behind"]
+    (error,) = errors
+    assert error.row is not None
+    assert "character" in error.message
+
+
 @pytest.mark.parametrize("format_", ["csv", "json", "jsonl"])
 @given(rows=_ROWS, message=_LINES | st.text(max_size=20))
 @example([_plain("a"), _plain("b")], "nul \0, half a pair \ud800, escape \x1b[2J")

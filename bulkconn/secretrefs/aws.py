@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT_S: Final = 5
 _READ_TIMEOUT_S: Final = 10
 #: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
-_NAME: Final = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
+#: Those that RDS and Redshift make themselves have a `!` besides: `rds!db-...`.
+_NAME: Final = re.compile(r"[A-Za-z0-9/_+=.@!-]{1,512}")
 _ARN: Final = re.compile(
-    r"arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,520}"
+    r"arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]{1,520}"
 )
 _CODE: Final = re.compile(r"[A-Za-z0-9._-]{1,80}")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
+from bulkconn.core.secret import parse_reference
 from bulkconn.secretrefs.aws import AwsStore
 from tests.fakes.scripted_server import closed_port
 from tests.fakes.web_server import Call, WebServer
@@ -217,6 +218,17 @@ async def test_read_with_a_role_that_may_not_be_assumed_stops_the_run(
 def test_reference_that_names_no_secret_is_refused_unasked(uri: str) -> None:
     """Known at plan time."""
     assert objection(AwsStore(), uri).fix
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["rds!db-0f4d2c1a-1b2c", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:redshift!dwh-user-Ab1"],
+)
+def test_reference_to_a_secret_that_a_service_manages_is_taken(name: str) -> None:
+    """RDS and Redshift put an exclamation mark into the names of the secrets that they make."""
+    reference = parse_reference(f"aws-sm://{name}#password")
+    assert reference is not None
+    AwsStore().check(reference)
 
 
 async def test_read_lets_boto3_log_nothing(caplog: pytest.LogCaptureFixture) -> None:

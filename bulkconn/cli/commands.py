@@ -191,6 +191,52 @@ def template() -> None:
     """
 
 
+@options.command("convert", body="bulkconn.cli.converting:convert_file")
+@click.argument("file", metavar="FILE")
+@click.option(
+    "--from",
+    "from_",
+    required=True,
+    type=click.Choice(["airflow", "rds", "pgpass", "dbeaver", "terraform"], case_sensitive=False),
+    help="What the file is of.",
+)
+@click.option(
+    "--secrets",
+    type=click.Choice(["references", "empty", "plaintext"], case_sensitive=False),
+    default="references",
+    show_default=True,
+    help="What secret cells get; plaintext copies what the file has.",
+)
+@click.option(
+    "--platform-cloud",
+    envvar="BULKCONN_PLATFORM_CLOUD",
+    show_envvar=True,
+    type=click.Choice(["azure", "aws"], case_sensitive=False),
+    help="Where Experience Platform runs. Left out: the column stays empty.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["csv", "jsonl", "json"], case_sensitive=False),
+    help="Left out: what the name of the output file says, else csv.",
+)
+@click.option("-o", "out", metavar="FILE", help="Where to write; left out or -: stdout.")
+def convert() -> None:
+    r"""Make an inventory of what another tool knows: the databases of FILE, which may be - or a URL.
+
+    \b
+    airflow    airflow connections export (json, yaml, env)
+    rds        aws rds describe-db-instances or describe-db-clusters,
+               aws redshift describe-clusters
+    pgpass     .pgpass
+    dbeaver    .dbeaver/data-sources.json
+    terraform  terraform.tfstate, or terraform show -json
+
+    No secret is copied unless --secrets plaintext asks for it. What is skipped, and what is to be filled
+    in, is told on stderr.
+    """
+
+
 @options.command("emulator", body="bulkconn.cli.emulating:emulator")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Interface to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: a free one.")

@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "export": ("bulkconn.cli.commands:export", "Write the ledger as CSV, JSONL or JSON."),
     "sources": ("bulkconn.cli.commands:sources", "List what can be onboarded, and its columns."),
     "template": ("bulkconn.cli.commands:template", "Print an inventory to fill in."),
+    "convert": ("bulkconn.cli.commands:convert", "Make an inventory of what another tool knows."),
     "emulator": ("bulkconn.cli.commands:emulator", "Run a local Flow Service with a menu of faults."),
     "demo": ("bulkconn.cli.commands:demo", "Onboard 60 bundled rows to an emulator; no credentials needed."),
     "submit": ("bulkconn.cli.fleet_commands:submit", "Hand an inventory to workers; send nothing yet."),

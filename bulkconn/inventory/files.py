@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from bulkconn.core.location import Location
     from bulkconn.inventory.network import Network
 
+#: The path that means standard input.
+STDIN: Final = "-"
 _CHUNK_BYTES: Final = 256 * 1024
 
 
@@ -64,6 +66,24 @@ class InventoryFile:
         self._spool = spool
         self._digest: bytes | None = None
         self._signature: tuple[int, ...] | None = None
+
+    @classmethod
+    def open(
+        cls, path: str | os.PathLike[str], *, stdin: BinaryIO | None = None, network: Network | None = None
+    ) -> Self:
+        """Take the file at a path or URL; `-` is `stdin`. What can be read only once is copied now.
+
+        Without a `network` there are no URLs, only paths.
+
+        Raises:
+            UsageError: it cannot be read.
+        """
+        location = parse_location(os.fspath(path))
+        if path == STDIN and stdin is not None:
+            return cls.of_stdin(stdin)
+        if location.scheme and network is not None:
+            return cls.from_afar(location, network)
+        return cls.at(location)
 
     @classmethod
     def at(cls, location: Location) -> Self:

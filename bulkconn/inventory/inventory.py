@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 from typing import TYPE_CHECKING, Final, Self
 
 from bulkconn.core.errors import UsageError
-from bulkconn.core.location import parse_location
 from bulkconn.inventory.content import Content
 from bulkconn.inventory.csv_rows import read_csv
 from bulkconn.inventory.faults import Unreadable, fault
-from bulkconn.inventory.files import InventoryFile
+from bulkconn.inventory.files import STDIN, InventoryFile
 from bulkconn.inventory.formats import InventoryFormat, check_encoding, detect_encoding, detect_format
 from bulkconn.inventory.json_rows import read_json
 from bulkconn.inventory.jsonl_rows import read_jsonl
@@ -19,6 +17,7 @@ from bulkconn.inventory.packing import unpacked
 from bulkconn.inventory.sheet_rows import read_sheet
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator, Sequence
     from typing import BinaryIO, TextIO
 
@@ -34,9 +33,6 @@ _READERS: Final[dict[InventoryFormat, _Reader]] = {
     InventoryFormat.JSON: read_json,
     InventoryFormat.JSONL: read_jsonl,
 }
-
-#: The path that means standard input.
-STDIN = "-"
 
 
 class Inventory:
@@ -84,14 +80,8 @@ class Inventory:
             raise UsageError("standard input can be read only once", fix="give - once")
         files: list[InventoryFile] = []
         try:
-            for path in paths:
-                location = parse_location(os.fspath(path))
-                if path == STDIN and stdin is not None:
-                    files.append(InventoryFile.of_stdin(stdin))
-                elif location.scheme and network is not None:
-                    files.append(InventoryFile.from_afar(location, network))
-                else:
-                    files.append(InventoryFile.at(location))
+            # One by one, so that those before one that cannot be opened are closed.
+            files.extend(InventoryFile.open(path, stdin=stdin, network=network) for path in paths)
         except BaseException:
             for file in files:
                 file.close()

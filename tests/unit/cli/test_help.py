@@ -82,6 +82,13 @@ FLAGS = {
     "template": {"--platform-cloud": "BULKCONN_PLATFORM_CLOUD", "--auth": "", "--format": ""},
     "emulator": {"--port": "", "--fault": "", "--rate-limit": "", "--latency": "", "--seed": ""},
     "demo": {"--faults": "", "--rate": "", "--ledger": ""},
+    "convert": {
+        "--from": "BULKCONN_CONVERT_FROM",
+        "--secrets": "BULKCONN_CONVERT_SECRETS",
+        "--platform-cloud": "BULKCONN_PLATFORM_CLOUD",
+        "--format": "BULKCONN_CONVERT_FORMAT",
+        "-o": "BULKCONN_CONVERT_OUT",
+    },
     "completion": {},
 }
 COMPLETE = (

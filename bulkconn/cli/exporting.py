@@ -12,7 +12,7 @@ import click
 from bulkconn.cli.given import Given
 from bulkconn.cli.pipes import reader_may_leave
 from bulkconn.cli.wiring import ledger_place
-from bulkconn.core.columns import twice_given
+from bulkconn.core.columns import CARRIED, twice_given
 from bulkconn.core.errors import ExitCode
 from bulkconn.core.lifecycle import State
 from bulkconn.ledger.export import iter_export, read_columns
@@ -56,10 +56,11 @@ def _columns(store: SqlStore, states: list[State], format_: ExportFormat) -> tup
     if format_ is not ExportFormat.CSV:
         return ()
     secrets: dict[str, None] = {}
-    kinds: set[tuple[object, ...]] = set()
+    kinds: set[tuple[str, ...]] = set()
     for row in iter_export(store, states):
         named = row.as_mapping()
-        kind = (named["source"], named["platform_cloud"], named["auth"], "server" in row.cells)
+        own = (name for name in row.cells if not name.startswith(CARRIED))
+        kind = (str(named["source"]), str(named["platform_cloud"]), str(named["auth"]), *own)
         if kind not in kinds:
             kinds.add(kind)
             secrets.update(dict.fromkeys(_secret_columns(*kind)))
@@ -75,12 +76,13 @@ def _merged(columns: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, str]]:
     return tuple(column for column in columns if column not in same), same
 
 
-def _secret_columns(source: object, cloud: object, auth: object, has_parts: object) -> Iterator[str]:
-    found = find_source(str(source))
+def _secret_columns(source: str, cloud: str, auth: str, *own: str) -> Iterator[str]:
+    """Give the secret columns of a row with these columns of its own."""
+    found = find_source(source)
     for spec in found.auths if found else ():
         if (spec.platform_cloud.value, spec.auth) != (cloud, auth):
             continue
-        if spec.string_parts and has_parts:
+        if any(part.column in own for part in spec.string_parts):
             yield from (part.column for part in spec.string_parts if part.secret)
         else:
             yield from (parameter.name for parameter in spec.parameters if parameter.secret)

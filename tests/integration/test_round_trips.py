@@ -16,20 +16,24 @@ from hypothesis import strategies as st
 
 from bulkconn.cli.exporting import export
 from bulkconn.core.diagnostics import Diagnostic, Severity
+from bulkconn.core.endpoint import InventoryRow
 from bulkconn.core.lifecycle import State
 from bulkconn.core.names import LedgerId, RunId, loose_name
 from bulkconn.core.record import DoubtSince, Move, RowSeen
+from bulkconn.core.request import build_request
 from bulkconn.core.validation import Validator
 from bulkconn.inventory.check import InventoryCheck
 from bulkconn.inventory.inventory import Inventory
 from bulkconn.ledger.opening import open_store
 from bulkconn.sources import ALL
 from tests.integration.ledger.building import START, TARGET
+from tests.unit.sources.rows import SPECS, complete_row, valid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bulkconn.core.endpoint import Endpoint
+    from bulkconn.core.source import AuthSpec, Source
 
     Rows = Sequence[dict[str, str]]
 
@@ -128,12 +132,13 @@ def _read(path: Path) -> tuple[list[Endpoint], list[Diagnostic]]:
     """Give the endpoints of a file without their places, columns in lower case, and its errors."""
     with Inventory.open([path]) as inventory:
         check = InventoryCheck(inventory, Validator(ALL))
-        found = [
-            replace(one, file="", row=0, cells={name.lower(): text for name, text in one.cells.items()})
-            for batch in check.first_pass()
-            for one in batch
-        ]
+        found = [_without_place(one) for batch in check.first_pass() for one in batch]
         return found, [one for one in check.diagnostics if one.severity is Severity.ERROR]
+
+
+def _without_place(endpoint: Endpoint) -> Endpoint:
+    cells = {name.lower(): text for name, text in endpoint.cells.items()}
+    return replace(endpoint, file="", row=0, cells=cells)
 
 
 def _written(folder: Path, form: str, rows: Rows) -> Path:
@@ -188,11 +193,7 @@ def test_failed_rows_that_are_exported_are_the_inventory_again(
         folder = Path(name)
         found, errors = _read(_written(folder, "json: array", rows))
         assert errors == []
-        _fail(folder / "a.ledger.db", found, message)
-        out = folder / f"failed.{format_}"
-        export(
-            {"ledger": str(folder / "a.ledger.db"), "out": str(out), "format_": None, "state": ("failed",)}
-        )
+        out = _export_failed(folder / f"failed.{format_}", found, message)
         literal = [row for row in rows if row["password"] != _REFERENCE]
         again, errors = _read(out)
         assert [one.message for one in errors] == ["password is missing"] * len(literal)
@@ -203,10 +204,39 @@ def test_failed_rows_that_are_exported_are_the_inventory_again(
         assert again == found
 
 
-def _fail(path: Path, endpoints: Sequence[Endpoint], message: str) -> None:
-    """Make a ledger in which every row has failed with a message of the service's."""
-    run = RunId("run-1")
-    with open_store(path, TARGET, now=START, new_ledger_id=LedgerId("L1")) as store:
+@pytest.mark.parametrize(("source", "auth"), SPECS)
+def test_failed_rows_of_any_source_that_are_exported_are_an_inventory_again(
+    source: Source, auth: AuthSpec, tmp_path: Path
+) -> None:
+    """The CSV has a column for each secret that the row was given in clear, whichever way it was given."""
+    rows = [dict(complete_row(source, auth).cells)]
+    if auth.string_parts:
+        (string,) = build_request(_endpoint(rows[0]), {}).body()["auth"]["params"].values()
+        parts = {part.column for part in auth.string_parts}
+        rows.append({name: text for name, text in rows[0].items() if name not in parts})
+        rows[1]["connectionString"] = string
+    secrets = {part.column for part in auth.string_parts if part.secret}
+    secrets |= {parameter.name for parameter in auth.parameters if parameter.secret}
+    for row in rows:
+        out = _export_failed(tmp_path / "failed.csv", [_endpoint(row)], "no")
+        (exported,) = csv.DictReader(io.StringIO(out.read_text("utf-8")))
+        empty = {name for name in secrets & set(exported) if not exported[name]}
+        assert empty == secrets & set(row)
+        out.write_text(_as_csv([exported | {name: row[name] for name in empty}], ","), "utf-8")
+        (again,), errors = _read(out)
+        assert errors == []
+        assert again == _without_place(_endpoint(row))
+        (tmp_path / "failed.ledger.db").unlink()
+
+
+def _endpoint(row: dict[str, str]) -> Endpoint:
+    return valid(InventoryRow("a.json", 1, row))
+
+
+def _export_failed(out: Path, endpoints: Sequence[Endpoint], message: str) -> Path:
+    """Let every row fail with a message of the service's, and export it."""
+    run, ledger = RunId("run-1"), out.with_suffix(".ledger.db")
+    with open_store(ledger, TARGET, now=START, new_ledger_id=LedgerId("L1")) as store:
         store.begin_run(run, START, {}, DoubtSince("boot-1", 0.0))
         changes = [RowSeen(replace(one, file="a.json", row=row), START) for row, one in enumerate(endpoints)]
         failed = [
@@ -214,6 +244,8 @@ def _fail(path: Path, endpoints: Sequence[Endpoint], message: str) -> None:
             for one in endpoints
         ]
         assert store.apply([[*changes, *failed]]) == [None]
+    export({"ledger": str(ledger), "out": str(out), "format_": None, "state": ("failed",)})
+    return out
 
 
 def _fill_in(path: Path, passwords: dict[str, str]) -> None:

@@ -59,6 +59,8 @@ class Asked:
     emulator: str | None
     limit: int | None
     keep: str | None
+    #: Flags that say how the rows are to be read.
+    reading: Sequence[str] = ()
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> Asked:
@@ -71,6 +73,7 @@ class Asked:
             params["emulator"],
             params["rows"],
             params["keep"],
+            _reading(params),
         )
 
     @property
@@ -83,7 +86,16 @@ class Asked:
         words = ["bulkconn", "rehearse", *self.shown_paths]
         words += ["--faults", self.level.value, "--seed", str(self.seed)]
         words += ["--emulator", self.emulator] if self.emulator is not None else []
-        return words + (["--rows", str(self.limit)] if self.limit is not None else [])
+        words += ["--rows", str(self.limit)] if self.limit is not None else []
+        return [*words, *self.reading]
+
+
+def _reading(params: Mapping[str, Any]) -> list[str]:
+    words: list[str] = []
+    for name in ("sandbox", "platform_cloud", "encoding"):
+        if params[name]:
+            words += [f"--{name.replace('_', '-')}", params[name]]
+    return [*words, *(["--skip-invalid"] if params["skip_invalid"] else [])]
 
 
 def rehearse(params: Mapping[str, Any]) -> int:

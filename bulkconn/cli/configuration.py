@@ -1,6 +1,7 @@
 """`.env` and `bulkconn.toml` of the current directory, which stand behind flags and environment.
 
-flag > environment > `.env` > `bulkconn.toml` > `--adobe-config` (for the keys that it has) > default.
+flag > environment > `.env` > files named by `..._FILE` > `bulkconn.toml` > `--adobe-config` (for the keys
+that it has) > default.
 """
 
 from __future__ import annotations
@@ -24,6 +25,12 @@ KEYS: Final = (
     *("on_existing", "marker", "scopes"),
 )
 _SECRETS: Final = ("client_secret", "access_token")
+#: Variables that name a file with the value of another one: containers are given secrets so. `PGPASSWORD` is
+#: libpq's, for the ledger.
+FROM_FILES: Final = (
+    *("BULKCONN_CLIENT_SECRET_FILE", "BULKCONN_ACCESS_TOKEN_FILE", "BULKCONN_INVENTORY_AUTHORIZATION_FILE"),
+    *("BULKCONN_LEDGER_FILE", "PGPASSWORD_FILE"),
+)
 
 
 def load_dotenv() -> None:
@@ -44,6 +51,27 @@ def load_dotenv() -> None:
     for name, value in values.items():
         if value is not None:
             os.environ.setdefault(name, value)
+
+
+def load_secret_files() -> None:
+    """Add what files such as `BULKCONN_CLIENT_SECRET_FILE` hold to the environment, where that says nothing.
+
+    Raises:
+        UsageError: a file cannot be read.
+    """
+    for variable in FROM_FILES:
+        path, name = os.environ.get(variable, ""), variable.removesuffix("_FILE")
+        if not path or os.environ.get(name):
+            continue
+        try:
+            os.environ[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError, ValueError) as error:
+            # Not chained: what is wrong with the text may quote it.
+            why = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise UsageError(
+                f"{variable}: {path} cannot be read: {why}",
+                fix="name a file of UTF-8 text that this user may read, or leave the variable out",
+            ) from None
 
 
 def read_toml() -> dict[str, Any]:

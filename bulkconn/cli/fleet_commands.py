@@ -37,6 +37,11 @@ _LEDGER = "A ledger in PostgreSQL is needed: --ledger postgresql://user@host/dat
     help="Jobs of a higher one come first.",
 )
 @click.option("--queue", default="default", show_default=True, metavar="NAME", help="Which workers take it.")
+@click.option(
+    "--join",
+    is_flag=True,
+    help="Where a run with rows of these inventories is not finished yet, name it and submit nothing.",
+)
 @options.group_of([options.output, options.logs])
 def submit() -> None:
     """Hand inventories to workers: check everything, record rows and run, queue a job a shard.

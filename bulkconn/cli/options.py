@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from bulkconn.cli.configuration import load_dotenv, read_toml
+from bulkconn.cli.configuration import load_dotenv, load_secret_files, read_toml
 from bulkconn.cli.numbers import Number
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class ConfiguredCommand(click.Command):
         """Read the files, then the command line. `--help` works even where a file is broken."""
         if not {"-h", "--help"}.intersection(args):
             load_dotenv()
+            load_secret_files()
             extra.setdefault("default_map", {name: _plain(value) for name, value in read_toml().items()})
         return super().make_context(info_name, args, parent, **extra)
 

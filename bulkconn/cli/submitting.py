@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bulkconn.cli.checking import Checked
+    from bulkconn.core.names import RunId
     from bulkconn.engine.context import World
     from bulkconn.inventory.slices import Slice
     from bulkconn.ledger.postgres import PostgresStore
@@ -69,7 +70,7 @@ async def _submit(given: Given, paths: Sequence[str], world: World) -> int:
 
 def _record(given: Given, paths: Sequence[str], checked: Checked, store: PostgresStore, world: World) -> int:
     from bulkconn.fleet.submission import submit as record  # noqa: PLC0415 - an extra that may be missing
-    from bulkconn.ledger.shards import Submission  # noqa: PLC0415 - likewise
+    from bulkconn.ledger.shards import RowsInUse, Submission  # noqa: PLC0415 - likewise
 
     now = world.clock.now()
     slices = _slices(given, paths, checked)
@@ -87,27 +88,42 @@ def _record(given: Given, paths: Sequence[str], checked: Checked, store: Postgre
             "marker": given.is_on("marker"),
         },
     )
-    record(store, submission, slices, checked.endpoints, now)
+    try:
+        record(store, submission, slices, checked.endpoints, now)
+    except RowsInUse as unfinished:
+        if not given.is_on("join"):
+            raise
+        world.log.info("run.joined", run_id=unfinished.run_id)
+        return _tell(given, store, checked, unfinished.run_id)
     rows = sum(part.rows for part in slices)
     world.log.info("run.submitted", run_id=submission.run_id, rows=rows, shards=len(slices))
+    return _tell(given, store, checked, submission.run_id)
+
+
+def _tell(given: Given, store: PostgresStore, checked: Checked, run_id: RunId) -> int:
+    """Say which run has the rows: the one that was submitted, or one that was not finished."""
+    from bulkconn.ledger.shards import read_runs  # noqa: PLC0415 - an extra that may be missing
+
+    (run,) = store.read(lambda db: read_runs(db, run_id))
+    rows, count = sum(run.rows.values()), sum(run.shards.values())
     if given.wants_json:
         print_json(
             {
-                "run_id": submission.run_id,
+                "run_id": run_id,
                 "ledger": str(store.place),
                 "rows": rows,
-                "shards": len(slices),
-                "queue": submission.queue,
+                "shards": count,
+                "queue": run.queue,
                 "diagnostics": [one.as_json() for one in checked.diagnostics],
                 "exit_code": 0,
             }
         )
     else:
-        click.echo(submission.run_id)
+        click.echo(run_id)
         click.echo(
-            f"{plural(rows, 'row')} in {plural(len(slices), 'shard')} queued; nothing was sent yet\n"
+            f"{plural(rows, 'row')} in {plural(count, 'shard')}; workers do the sending\n"
             "next: bulkconn worker --exit-when-idle    # as many as you like, anywhere\n"
-            f"next: bulkconn status --run {submission.run_id} --watch",
+            f"next: bulkconn status --run {run_id} --watch",
             err=True,
         )
     return int(ExitCode.OK)

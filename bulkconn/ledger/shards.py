@@ -93,6 +93,7 @@ class RunView:
     shards: Mapping[ShardState, int]
     errors: tuple[tuple[int, str], ...]
     workers: tuple[str, ...]
+    queue: str
 
     @property
     def is_finished(self) -> bool:
@@ -100,11 +101,22 @@ class RunView:
         return not any(self.shards.get(state, 0) for state in OPEN)
 
 
+class RowsInUse(UsageError):
+    """A run that is not finished works on rows which another one wants; `run_id` is the run's."""
+
+    def __init__(self, run_id: RunId) -> None:
+        super().__init__(
+            f"run {run_id} is not finished with rows of this inventory",
+            fix=f"wait for it (`bulkconn status --run {run_id}`), or cancel it: `bulkconn cancel {run_id}`",
+        )
+        self.run_id = run_id
+
+
 def refuse_rows_in_use(db: Database, keys: Sequence[EndpointKey]) -> None:
     """Do nothing if no unfinished run works on these rows.
 
     Raises:
-        UsageError: one does; a row belongs to one run at a time.
+        RowsInUse: one does; a row belongs to one run at a time.
     """
     row = db.execute(
         f"""
@@ -116,10 +128,7 @@ def refuse_rows_in_use(db: Database, keys: Sequence[EndpointKey]) -> None:
         (list(keys),),
     ).fetchone()
     if row is not None:
-        raise UsageError(
-            f"run {row[0]} is not finished with rows of this inventory",
-            fix=f"wait for it (`bulkconn status --run {row[0]}`), or cancel it: `bulkconn cancel {row[0]}`",
-        )
+        raise RowsInUse(RunId(row[0]))
 
 
 def refuse_open_shards(db: Database) -> None:
@@ -258,14 +267,15 @@ def read_runs(db: Database, run_id: RunId | None = None) -> list[RunView]:
     """Give the submitted runs, the newest first; only one where it is named."""
     where, values = (" WHERE run_id = ?", (run_id,)) if run_id is not None else ("", ())
     found = db.execute(
-        "SELECT run, run_id, submissions.state, began_at, inventories FROM submissions "  # noqa: S608 - our own names
+        "SELECT run, run_id, submissions.state, began_at, inventories, queue FROM submissions "  # noqa: S608 - our own names
         f"JOIN runs ON runs.id = run{where} ORDER BY run DESC",
         values,
     ).fetchall()
-    return [_view(db, *row) for row in found]
+    return [_view(db, row) for row in found]
 
 
-def _view(db: Database, run: int, run_id: str, state: str, began_at: int, inventories: str) -> RunView:
+def _view(db: Database, found: Sequence[Any]) -> RunView:
+    run, run_id, state, began_at, inventories, queue = found
     rows = db.execute(
         "SELECT rows.state, count(*) FROM rows JOIN shards ON shards.id = shard WHERE run = ? GROUP BY 1",
         (run,),
@@ -289,4 +299,5 @@ def _view(db: Database, run: int, run_id: str, state: str, began_at: int, invent
         {ShardState(one): count for one, count in shards},
         tuple((number, error) for number, error in errors),
         tuple(holder for (holder,) in workers),
+        queue,
     )

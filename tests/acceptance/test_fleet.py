@@ -170,6 +170,17 @@ def test_rows_of_an_unfinished_run_are_refused_elsewhere(fleet: Workplace, emula
     assert emulator.counts()["posts"] == 0
 
 
+def test_submit_joins_a_run_that_is_not_finished(fleet: Workplace, emulator: EmulatorProcess) -> None:
+    """A container that is started again submits nothing twice, and does not fail."""
+    fleet.inventory(10)
+    run_id = submit(fleet, "--shard-rows", "4")
+    again = fleet.run("submit", "inventory.csv", "--join", "--shard-rows", "2")
+    assert (again.code, again.report["run_id"]) == (0, run_id)
+    assert (again.report["rows"], again.report["shards"], again.report["queue"]) == (10, 3, "default")
+    assert len(json.loads(fleet.run("runs").out)) == 1
+    assert emulator.counts()["posts"] == 0
+
+
 def test_inventory_changed_since_submit_is_refused_by_the_worker(
     emulator: EmulatorProcess, fleet: Workplace
 ) -> None:

@@ -11,11 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-import yaml
 from importlinter.cli import lint_imports
-
-from bulkconn.cli.main import bulkconn
-from bulkconn.emulator import EmulatorSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +21,6 @@ PACKAGE: Final = ROOT / "bulkconn"
 PYPROJECT: Final = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 SETTINGS: Final[dict[str, Any]] = tomllib.loads(PYPROJECT)
 MAKEFILE: Final = (ROOT / "Makefile").read_text(encoding="utf-8")
-COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 LOCKS: Final = sorted((ROOT / "requirements").glob("*.lock"))
 
 #: What a pure room must not know: network, clock, disk, log, dice.
@@ -141,39 +136,6 @@ def test_dev_lock_has_every_direct_dependency() -> None:
     assert names <= locked
 
 
-@pytest.mark.parametrize("service", sorted(COMPOSE["services"]))
-def test_compose_commands_are_ones_that_bulkconn_takes(service: str, tmp_path: Path) -> None:
-    """What docker-compose.yml tells a container to do parses, and the inventory that it names is there."""
-    command = COMPOSE["services"][service]["command"]
-    assert isinstance(command, list), "exec form: no shell between a signal and bulkconn"
-    places = {"/inventories": str(ROOT / "inventories"), "/data": str(tmp_path)}
-    arguments = [_outside(argument, places) for argument in command]
-    group = bulkconn.make_context("bulkconn", list(arguments))
-    name, subcommand, rest = bulkconn.resolve_command(group, arguments)
-    assert name is not None
-    assert subcommand is not None
-    subcommand.make_context(name, rest, parent=group)
-
-
-def test_compose_credentials_are_the_emulators_own() -> None:
-    """The one secret in docker-compose.yml opens nothing but the emulator beside it."""
-    given = COMPOSE["services"]["run"]["environment"]
-    emulator = EmulatorSettings()
-    assert given["BULKCONN_CLIENT_ID"] == emulator.client_id
-    assert given["BULKCONN_CLIENT_SECRET"] == emulator.client_secret.get_secret_value()
-    assert given["BULKCONN_ORG_ID"] == emulator.org_id
-    assert given["BULKCONN_SANDBOX"] in emulator.sandboxes
-
-
-def test_image_is_exec_form_and_not_root() -> None:
-    """Signals reach bulkconn itself, and it can break nothing that is not its own."""
-    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
-    assert 'ENTRYPOINT ["bulkconn"]' in lines
-    assert lines.index("USER bulkconn") > max(
-        number for number, line in enumerate(lines) if line.startswith(("FROM", "RUN", "COPY"))
-    )
-
-
 def test_demo_inventory_is_one_file_in_two_places() -> None:
     """What `bulkconn demo` onboards is what the reader finds under inventories/."""
     shown = (ROOT / "inventories" / "demo.csv").read_bytes()
@@ -204,11 +166,3 @@ def _code_of(page: Path) -> list[str]:
     """Give what a page sets in fenced blocks and backticks."""
     text = page.read_text(encoding="utf-8")
     return re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL) + re.findall(r"`[^`\n]+`", text)
-
-
-def _outside(argument: str, places: Mapping[str, str]) -> str:
-    """Give a container's path as it is on the host."""
-    for inside, outside in places.items():
-        if argument.startswith(f"{inside}/"):
-            return outside + argument.removeprefix(inside)
-    return argument

@@ -162,3 +162,25 @@ def test_infinity_in_a_number_that_allows_never_is_never() -> None:
     """What `never` becomes is understood again."""
     number = Number(at_least=0, never=True, example="1")
     assert number.convert(math.inf, None, None) == math.inf
+
+
+def test_secret_in_a_file_is_read_where_the_variable_says_nothing(folder: Path) -> None:
+    """Containers are given secrets as files; a line end behind one is not part of it."""
+    (folder / "secret").write_text("from-file\n")
+    os.environ |= {"BULKCONN_CLIENT_SECRET_FILE": "secret", "PGPASSWORD_FILE": "secret", "PGPASSWORD": "near"}
+    os.environ |= {"BULKCONN_CLIENT_ID": "c", "BULKCONN_ORG_ID": "o", "BULKCONN_SCOPES": "s"}
+    secret = said().credentials().client_secret
+    assert secret is not None
+    assert secret.get_secret_value() == "from-file"
+    assert os.environ["PGPASSWORD"] == "near"
+
+
+def test_secret_file_that_cannot_be_read_is_refused_by_name(folder: Path) -> None:
+    """The variable and the path are told, and nothing of a content that is no text."""
+    os.environ["BULKCONN_CLIENT_SECRET_FILE"] = "secret"
+    with pytest.raises(UsageError, match="BULKCONN_CLIENT_SECRET_FILE: secret cannot be read: No such file"):
+        said()
+    (folder / "secret").write_bytes(b"\xff\xfeMARK")
+    with pytest.raises(UsageError, match="it is not text") as caught:
+        said()
+    assert "MARK" not in f"{caught.value} {caught.value.fix}"

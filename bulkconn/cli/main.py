@@ -47,7 +47,7 @@ COMMANDS: Final = {
 }
 
 _EPILOG: Final = """\
-Start here: `bulkconn demo` needs nothing. Then `bulkconn template`, `bulkconn plan`, `bulkconn run`.
+Start here: `bulkconn demo` needs nothing. Then `bulkconn template`, `rehearse`, `plan` and `run`.
 
 Exit codes: 0 every row is created or adopted; 1 some are failed, held, in doubt, changed or invalid;
 2 wrong usage; 3 invalid inventory, nothing was sent; 4 mend the reason, then the same command again;

@@ -92,10 +92,12 @@ class Asked:
 
 def _reading(params: Mapping[str, Any]) -> list[str]:
     words: list[str] = []
-    for name in ("sandbox", "platform_cloud", "encoding"):
-        if params[name]:
-            words += [f"--{name.replace('_', '-')}", params[name]]
-    return [*words, *(["--skip-invalid"] if params["skip_invalid"] else [])]
+    for name in ("sandbox", "platform_cloud", "encoding", "skip_invalid", "forbid_plaintext_secrets"):
+        value = params[name]
+        if value:
+            flag = f"--{name.replace('_', '-')}"
+            words += [flag] if value is True else [flag, value]
+    return words
 
 
 def rehearse(params: Mapping[str, Any]) -> int:

@@ -26,6 +26,7 @@ def asked(*words: str) -> Asked:
         [
             *("a.csv", "--faults", "mild", "--seed", "3", "--sandbox", "dev"),
             *("--platform-cloud", "aws", "--encoding", "cp1252", "--skip-invalid"),
+            "--forbid-plaintext-secrets",
         ],
     ],
     ids=["short", "sample", "by-url", "reading"],

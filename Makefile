@@ -23,6 +23,10 @@ help: ## say what can be made
 demo: $(VENV)/.runtime ## onboard 60 databases onto a local emulator, twice; no credentials needed
 	@$(BIN)/python -m bulkconn demo
 
+.PHONY: fleet
+fleet: $(VENV)/.dev ## the services of docker-compose.yml as processes: three workers, one of them killed
+	@$(BIN)/python -m tests.fleet
+
 .PHONY: test
 test: $(VENV)/.dev ## run every test (JOBS=2 at a time)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(JOBS)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import os
 import socket
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,12 +17,16 @@ from bulkconn.cli.logs import configure_logs
 from bulkconn.cli.secretstores import references_of
 from bulkconn.cli.signals import listening
 from bulkconn.cli.wiring import about_ledger, make_world, open_service, run_async, target_of
+from bulkconn.core.errors import UsageError
 from bulkconn.report.summary import render_stop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
+    from bulkconn.core.protocols import Pacer
     from bulkconn.engine.context import World
+    from bulkconn.engine.run import Service
+    from bulkconn.metrics.meters import Meters
 
 
 def worker(params: Mapping[str, Any]) -> int:
@@ -49,15 +55,21 @@ async def _work(given: Given, world: World) -> int:
     with listening() as interrupts, about_ledger(place):
         target = target_of(given, credentials.org_id)
         pacer = SharedPacer(place, target, given.number("rate"), log=world.log)
-        async with open_service(given, credentials, world.clock) as service, references, pacer:
+        async with (
+            open_service(given, credentials, world.clock) as service,
+            references,
+            pacer,
+            _metering(given, pacer, world) as meters,
+        ):
             means = Means(
                 target=target,
                 settings=given.run_settings,
-                service=dataclasses.replace(service, pacer=pacer),
+                service=_metered(dataclasses.replace(service, pacer=pacer), meters, world),
                 secrets=references,
                 world=world,
                 request_timeout_s=given.number("timeout"),
                 schemes=references.schemes,
+                meters=meters,
             )
             made = Worker(place, settings, means, clock=world.clock, log=world.log)
             interrupts.on_first = made.interrupt
@@ -68,3 +80,40 @@ async def _work(given: Given, world: World) -> int:
     if made.stopped is not None:
         click.echo("\n".join(render_stop(made.stopped)).lstrip("\n"), err=True)
     return int(interrupts.exit_code or exit_code)
+
+
+@asynccontextmanager
+async def _metering(given: Given, pacer: Pacer, world: World) -> AsyncIterator[Meters | None]:
+    """Serve metrics for the length of the block, if they were asked for.
+
+    Raises:
+        UsageError: the port is taken, or the package for them is not installed.
+    """
+    if given.text("metrics_port") is None:
+        yield None
+        return
+    try:
+        importlib.import_module("prometheus_client")
+    except ImportError as error:
+        raise UsageError(
+            "--metrics-port needs the package prometheus-client, which is not installed",
+            fix="pip install 'bulkconn[metrics]', or leave --metrics-port out",
+        ) from error
+    from bulkconn.metrics.meters import Meters  # noqa: PLC0415 - an extra that may be missing
+    from bulkconn.metrics.server import serving  # noqa: PLC0415 - likewise
+
+    meters = Meters(pacer, world.clock)
+    host, port = given.text("metrics_host") or "127.0.0.1", int(given.number("metrics_port"))
+    async with serving(meters, host, port, world.clock) as bound:
+        world.log.info("metrics.served", host=host, port=bound)
+        yield meters
+
+
+def _metered(service: Service, meters: Meters | None, world: World) -> Service:
+    if meters is None:
+        return service
+    from bulkconn.metrics.metered import MeteredConnections  # noqa: PLC0415 - only where there are meters
+
+    return dataclasses.replace(
+        service, connections=MeteredConnections(service.connections, meters, world.clock)
+    )

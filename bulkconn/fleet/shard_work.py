@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from bulkconn.ledger.postgres_url import PostgresPlace
     from bulkconn.ledger.shards import Shard
     from bulkconn.ledger.writer import StoreThread
+    from bulkconn.metrics.meters import Meters
 
 #: Seconds until a shard is looked at again that another worker holds, or that broke.
 _HELD_S: Final = 3.0
@@ -74,6 +75,7 @@ class Means:
     world: World
     request_timeout_s: float
     schemes: Collection[str]
+    meters: Meters | None = None
 
 
 class ShardWork:
@@ -147,7 +149,7 @@ class ShardWork:
             scope=Scope(f"shard {shard.shard_id}"),
             shard=shard.shard_id,
         )
-        return await ShardLedger.open(
+        ledger = await ShardLedger.open(
             self._place,
             self._means.target,
             holder,
@@ -155,6 +157,9 @@ class ShardWork:
             new_ledger_id=LedgerId("unused"),
             clock=self._clock,
         )
+        if self._means.meters is not None:
+            ledger.on_commit = self._means.meters.on_changes
+        return ledger
 
     async def _work(self, shard: Shard, ledger: ShardLedger) -> None:
         if shard.run_state is RunState.CANCELLED:

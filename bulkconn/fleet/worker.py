@@ -26,6 +26,7 @@ from bulkconn.fleet.queue import (
     take_from_the_dead,
 )
 from bulkconn.fleet.shard_work import Again, ShardWork
+from bulkconn.ledger.load import read_load
 from bulkconn.ledger.postgres import PostgresStore
 from bulkconn.ledger.shards import count_open
 from bulkconn.ledger.writer import StoreThread
@@ -197,6 +198,11 @@ class Worker:
             )
             if taken or orphans:
                 self._log.info("queue.swept", taken=taken, orphans=orphans)
+            if self._means.meters is not None:
+                load = await thread.call(
+                    lambda store: store.read(lambda db: read_load(db, self._settings.name))
+                )
+                self._means.meters.on_load(load.shards, load.in_doubt, load.lease_age_s)
             await asyncio.sleep(_SWEEP_S)
 
     async def _watch_for_idleness(self, thread: StoreThread, work: ShardWork) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -295,6 +296,50 @@ def test_no_secret_is_in_a_job_or_in_the_database(fleet: Workplace) -> None:
     assert "procrastinate_jobs: [" in text
     assert "db-0001.example.com" in text
     assert "pa55-in-tests" not in text
+
+
+def test_worker_serves_metrics_and_answers_probes(emulator: EmulatorProcess, fleet: Workplace) -> None:
+    """Rows, requests, times, pace, gate, doubts, queue and lease are there, and nothing of an inventory."""
+    fleet.inventory(40)
+    submit(fleet, "--shard-rows", "10")
+    running = worker(fleet, "--rate", "8", "--metrics-port", "0")
+    running.wait_for_log("metrics.served")
+    logged = [json.loads(line) for line in running.err.read_text().splitlines()]
+    (port,) = [one["port"] for one in logged if one["event"] == "metrics.served"]
+    wait_until_posts(emulator, 12, running)
+    found = {path: read(port, path) for path in ("metrics", "healthz", "readyz")}
+    values = dict(line.rsplit(" ", 1) for line in found["metrics"].splitlines() if line[0] != "#")
+    assert (found["healthz"], found["readyz"]) == ("alive\n", "ready\n")
+    assert float(values['bulkconn_rows_total{outcome="created"}']) >= 10
+    assert float(values['bulkconn_requests_total{kind="post",result="201"}']) >= 10
+    assert float(values['bulkconn_request_seconds_bucket{kind="post",le="60.0"}']) >= 10
+    assert float(values["bulkconn_pace_ceiling_per_second"]) == 8
+    assert float(values['bulkconn_queue_shards{state="queued"}']) >= 1
+    assert float(values["bulkconn_lease_age_seconds"]) < 15
+    for name in ("bulkconn_pace_per_second", "bulkconn_gate_closed_seconds_total", "bulkconn_rows_in_doubt"):
+        assert name in values
+    assert "db-00" not in found["metrics"]
+    assert running.wait().code == 0
+
+
+def test_metrics_port_that_is_taken_is_refused_before_anything_is_sent(
+    emulator: EmulatorProcess, fleet: Workplace
+) -> None:
+    """The remedy names the option."""
+    fleet.inventory(3)
+    submit(fleet)
+    taken = emulator.origin.rpartition(":")[2]
+    ended = worker(fleet, "--metrics-port", taken).wait()
+    assert ended.code == 2
+    assert "fix: give another --metrics-port" in ended.err
+    assert emulator.counts()["posts"] == 0
+
+
+def read(port: int, path: str) -> str:
+    """Read what a worker serves."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as reply:
+        text: str = reply.read().decode()
+        return text
 
 
 def test_ledger_file_is_no_place_for_a_fleet(place: Workplace) -> None:

@@ -26,6 +26,7 @@ from bulkconn.core.settle import (
     first_look_at_s,
     judge_listing,
 )
+from bulkconn.engine.controls import Controls
 from bulkconn.engine.rows import Row, Work
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Settler:
         self._looker = looker
         self._open: Counter[str] = Counter()
         self._asked_for_client: set[str] = set()
-        self._controls: dict[str, tuple[float, Control]] = {}
+        self._controls = Controls(run, self._complete_lookup, self._lists_whole)
 
     def begin(self, row: Row, since_s: float) -> None:
         """Take a row in doubt in; its grace counts from `since_s`."""
@@ -109,7 +110,9 @@ class Settler:
             findings = await self.judge(row, listing)
         control = Control.NONE
         if self._is_last_word(row, findings):
-            control = await self._control(row.sent_as, row.looks.since_s, skip=row.looks.hidden_controls)
+            control = await self._controls.verdict(
+                row.sent_as.sandbox, row.looks.since_s, tier=row.looks.hidden_controls
+            )
             if control is Control.HIDDEN:
                 row.looks = replace(row.looks, hidden_controls=row.looks.hidden_controls + 1)
         await self._act(row, findings, control)
@@ -271,10 +274,13 @@ class Settler:
 
     async def _complete_lookup(self, sent_as: SentAs, sandbox: str) -> tuple[float, Listing] | None:
         begun_s = self._run.clock.elapsed_s()
-        if self._open[sandbox] > LISTING_FROM:
+        if self._lists_whole(sandbox):
             return await self._looker.listing(sent_as.sandbox, begun_after_s=begun_s)
         listing = await self._looker.find(sent_as)
         return None if listing is None else (begun_s, listing)
+
+    def _lists_whole(self, sandbox: str) -> bool:
+        return self._open[sandbox] > LISTING_FROM
 
     def _is_last_word(self, row: Row, findings: Findings) -> bool:
         """Tell whether this look could be the one after which a row counts as absent."""
@@ -308,34 +314,6 @@ class Settler:
         news = shown - run.own_clients - {run.settings.client_id}
         run.own_clients |= news
         return bool(news)
-
-    async def _control(self, sent_as: SentAs, since_s: float, *, skip: int) -> Control:
-        """Look a connection up that is known to exist, in the same way, after the doubt's grace.
-
-        One control serves every doubt of a sandbox whose grace was over when it began. `skip` known
-        connections were not shown before: somebody may have renamed or removed them, so another is tried.
-        """
-        run = self._run
-        grace_s = run.settings.patience.settle_grace_s or 0.0
-        known = self._controls.get(sent_as.sandbox)
-        if known is not None and known[0] >= since_s + grace_s and known[1] is Control.SHOWN:
-            return known[1]
-        record = await run.ledger.known_connection(sent_as.sandbox, skip=skip)
-        if record is None and skip:
-            record = await run.ledger.known_connection(sent_as.sandbox)
-        if record is None:
-            return Control.NONE
-        as_sent = record.sent_as or SentAs(record.sandbox, record.name, record.connection_spec_id)
-        found = await self._complete_lookup(as_sent, sent_as.sandbox)
-        if found is None:
-            return Control.HIDDEN
-        begun_s, listing = found
-        is_shown = any(item.connection_id == record.connection_id for item in listing.items)
-        control = Control.SHOWN if is_shown else Control.HIDDEN
-        self._controls[sent_as.sandbox] = (begun_s, control)
-        if not is_shown:
-            run.log.warning("control.hidden", sandbox=sent_as.sandbox, endpoint_key=record.key)
-        return control
 
     def _close(self, row: Row) -> None:
         self._open[row.sandbox] -= 1

@@ -20,6 +20,7 @@ from bulkconn.engine.gate import Weather
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from bulkconn.core.outcome import Outcome
     from bulkconn.core.protocols import Token
     from bulkconn.core.record import SentAs
     from bulkconn.core.reply import Fault, ListedConnection
@@ -146,11 +147,8 @@ class Looker:
                 if run.gate.weather is Weather.FAIR:
                     check_patience(run, is_definitive=True, message="")
                 return value
-            outcome = classify_lookup(answer, odd)
-            # A gateway may echo the request, and the token is in it.
-            outcome = replace(outcome, message=redact(outcome.message, (token.value.get_secret_value(),)))
+            outcome = heed(run, answer, Sent(token, sent_at_s, (sandbox, ""), is_post=False), odd=odd)
             reason = outcome.message
-            tell_everybody(run, outcome, Sent(token, sent_at_s, (sandbox, ""), is_post=False))
             if outcome.kind is OutcomeKind.NOT_POSSIBLE or run.stops.is_stopping:
                 break
             check_patience(run, is_definitive=False, message=outcome.message)
@@ -169,6 +167,18 @@ class Looker:
             return await fetching
         finally:
             self.asking.pop(task, None)
+
+
+def heed(run: RunContext, answer: Reply | Fault, sent: Sent, *, odd: str) -> Outcome:
+    """Say what an answer means that does not tell what was asked, and let gate, pace and token follow it.
+
+    `odd` is the reason for one that is well otherwise. What is given is redacted.
+    """
+    outcome = classify_lookup(answer, odd)
+    # A gateway may echo the request, and the token is in it.
+    outcome = replace(outcome, message=redact(outcome.message, (sent.token.value.get_secret_value(),)))
+    tell_everybody(run, outcome, sent)
+    return outcome
 
 
 def _read_count(reply: Reply) -> int | None:

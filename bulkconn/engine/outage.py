@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from bulkconn.core.pace import backoff_s
 from bulkconn.core.protocols import PageQuery
 from bulkconn.core.reply import Reply
-from bulkconn.engine.consequences import check_patience
+from bulkconn.engine.consequences import Sent, check_patience
 from bulkconn.engine.gate import Weather
+from bulkconn.engine.lookup import heed
 
 if TYPE_CHECKING:
     from bulkconn.engine.context import RunContext
@@ -68,8 +69,10 @@ class OutageGuard:
             token = await run.gate.probe_slot()
             if token is None:
                 return
+            sent = Sent(token, run.clock.elapsed_s(), (sandbox, ""), is_post=False)
             run.this_run.lookups += 1
             answer = await run.api.list_page(PageQuery(sandbox, limit=1), token)
+            heed(run, answer, sent, odd="a probe")
             if (
                 isinstance(answer, Reply)
                 and answer.status < _SERVER_ERRORS_FROM

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from bulkconn.engine.outage import OutageGuard
     from bulkconn.engine.settling import Settler
 
-#: Seconds for which "it is not there" holds; later it is looked up once more before the POST.
-_CLEARED_FOR_S = 30.0
-
 _ATTEMPT_ENDS = {
     OutcomeKind.CREATED: AttemptEnd.CREATED,
     OutcomeKind.CERTAINLY_CREATED: AttemptEnd.IN_DOUBT,
@@ -76,8 +73,7 @@ class Attempter:
         endpoint = row.endpoint
         if endpoint is None or run.stops.is_stopping or run.stops.is_parked(row.sandbox, row.source):
             return
-        age_s = run.clock.elapsed_s() - (row.cleared_at_s or 0.0)
-        if row.state is State.IN_DOUBT and age_s > _CLEARED_FOR_S:
+        if row.state is State.IN_DOUBT and row.is_stale(run.clock.elapsed_s()):
             self._look_first(row)
             return
         if not await self._clearance.is_given(row, endpoint):
@@ -102,17 +98,24 @@ class Attempter:
         run = self._run
         if not await run.gate.board(row.label):
             return None
+        token = None
         try:
             if run.stops.is_parked(row.sandbox, row.source):
+                return None
+            if row.is_stale(run.clock.elapsed_s()):
+                # The gate was closed for so long.
+                self._later(row, 0.0)
                 return None
             if not await self._commit_intent(row, endpoint):
                 return None
             token = await run.gate.slot(is_post=True)
-            if run.clock.elapsed_s() >= run.ledger.send_before_s:
-                # The lease ran out on the way: another worker may be about to settle this very row.
+            now_s = run.clock.elapsed_s()
+            if now_s >= run.ledger.send_before_s or row.is_stale(now_s):
+                # On the way the lease ran out, and another worker may be about to settle this very row; or
+                # the machine stood still, and what was absent may show by now.
                 token = None
         finally:
-            run.gate.leave()
+            run.gate.leave(is_sent=token is not None)
         if token is None:
             unsent = Outcome(OutcomeKind.NOT_SENT)
             await self._move_on(row, self._unsent_state(row), unsent)

@@ -85,6 +85,7 @@ class Clearance:
         if row.looks is None and grace_s is not None:
             # It is pending, so it was found absent beyond its grace: one look is enough from now on.
             row.looks = Looks(run.clock.elapsed_s() - grace_s, complete=1)
+        row.cleared_at_s = run.clock.elapsed_s()
         return True
 
     async def _adopt(self, row: Row, endpoint: Endpoint, item: ListedConnection) -> None:

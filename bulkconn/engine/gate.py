@@ -104,9 +104,11 @@ class Gate:
                 self._boarding.remove(entry)
             raise
 
-    def leave(self) -> None:
-        """Give the place aboard back: the POST has left, or will not."""
+    def leave(self, *, is_sent: bool = False) -> None:
+        """Give the place aboard back: the POST leaves now, or will not; then another may be the trial."""
         self._aboard -= 1
+        if not is_sent:
+            self._is_trial_taken = False
         self._wake.set()
 
     async def slot(self, *, is_post: bool) -> Token | None:
@@ -123,7 +125,7 @@ class Gate:
         return await ticket.future
 
     async def probe_slot(self) -> Token | None:
-        """Wait for a slot that an outage does not close; None when the run stops."""
+        """Wait for a slot that an outage does not close (a Retry-After does); None when the run stops."""
         if self._stops.is_stopping:
             return None
         self._probe = asyncio.get_running_loop().create_future()
@@ -232,13 +234,14 @@ class Gate:
 
     async def _serve_once(self) -> bool:
         """Do one thing for somebody; False when there is nothing to do but wait."""
-        probe, self._probe = self._probe, None
-        if probe is not None:
-            await self._give(probe)
-            return True
         if self.weather is Weather.OUTAGE or self.closed_for_s > _ABOARD_PATIENCE_S:
             self._turn_posts_away()
-        if self.weather is Weather.OUTAGE or self.closed_for_s > 0.0:
+        if self.closed_for_s > 0.0:
+            return False
+        if self._probe is not None:
+            await self._serve_probe(self._probe)
+            return True
+        if self.weather is Weather.OUTAGE:
             return False
         self._let_aboard()
         if not self._has_tickets():
@@ -270,11 +273,16 @@ class Gate:
         self._was_post = ticket.is_post
         return ticket
 
-    async def _give(self, future: asyncio.Future[Token | None]) -> None:
+    async def _serve_probe(self, future: asyncio.Future[Token | None]) -> None:
         token = await self._fresh_token()
+        if token is None:
+            return
         await self.pace.acquire(1)
+        if self.closed_for_s > 0.0 or self._stops.is_stopping or self._is_token_refused:
+            return
+        self._probe = None
         if not future.done():
-            future.set_result(None if self._stops.is_stopping else token)
+            future.set_result(token)
 
     def _let_aboard(self) -> None:
         is_trial = self.weather is Weather.TRIAL

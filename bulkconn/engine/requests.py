@@ -31,7 +31,8 @@ class Requests:
 
     def __init__(self, run: RunContext) -> None:
         self._run = run
-        self._waiting: set[asyncio.Task[None]] = set()
+        #: Tasks that wait for a secret, in their order.
+        self._waiting: dict[asyncio.Task[None], None] = {}
 
     async def build(self, row: Row, endpoint: Endpoint) -> ConnectionRequest | None:
         """Give the complete request, or None: then the row has failed, or the run stops.
@@ -62,12 +63,12 @@ class Requests:
             return {}
         task = asyncio.current_task()
         if task is not None:
-            self._waiting.add(task)
+            self._waiting[task] = None
         try:
             return await self._run.secrets.resolve(refs)
         finally:
             if task is not None:
-                self._waiting.discard(task)
+                self._waiting.pop(task, None)
 
     async def _fail(self, row: Row, error: SecretUnavailable) -> None:
         run = self._run

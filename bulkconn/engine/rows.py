@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Rows that may wait for a time of their own before first sends pause, so that memory stays flat.
 WAITING_MAX: Final = 5_000
+#: Seconds for which "it is not there" holds.
+_CLEARED_FOR_S: Final = 30.0
 #: Retries yield to first sends beyond this share of all requests (and beyond this many).
 _RETRY_SHARE: Final = 0.1
 _RETRIES_FREE: Final = 10
@@ -61,6 +63,10 @@ class Row:
     glance_only: bool = False
     rejection: Outcome | None = None
     counted: bool = True
+
+    def is_stale(self, now_s: float) -> bool:
+        """Tell whether a row that may exist was found absent too long ago: it is looked up anew."""
+        return self.ambiguous > 0 and now_s - (self.cleared_at_s or 0.0) > _CLEARED_FOR_S
 
     @property
     def label(self) -> tuple[str, str]:

@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import sys
 import time
+from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.simulation.scenario import ROWS, Verdict, simulate
@@ -18,21 +20,24 @@ if TYPE_CHECKING:
 _CHUNK = 25
 
 
-def judge(seed: int) -> Verdict:
+def judge(seed: int, *, on_file: bool = False) -> Verdict:
     """Play one seed; what the engine did not catch is a fault like any other."""
     try:
-        return simulate(seed)
+        return simulate(seed, on_file=on_file)
     except Exception as error:  # noqa: BLE001 - a defect of ours, to be told with its seed
         return Verdict(seed, faults=[f"{type(error).__name__}: {error}"])
 
 
-def judge_all(seeds: Sequence[int], jobs: int) -> Iterator[Verdict]:
+def judge_all(seeds: Sequence[int], jobs: int, *, on_file: bool = False) -> Iterator[Verdict]:
     """Play seeds on several cores, in any order."""
+    play = partial(judge, on_file=on_file)
+    gc.collect()
+    gc.freeze()
     if jobs <= 1:
-        yield from map(judge, seeds)
+        yield from map(play, seeds)
         return
-    with multiprocessing.get_context("fork").Pool(jobs, initializer=gc.freeze) as pool:
-        yield from pool.imap_unordered(judge, seeds, chunksize=_CHUNK)
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap_unordered(play, seeds, chunksize=_CHUNK)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,31 +46,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=2000, help="how many seeds to play (default 2000)")
     parser.add_argument("--first", type=int, default=0, help="the first of them (default 0)")
     parser.add_argument("--seed", type=int, help="play this one seed alone")
+    parser.add_argument("--on-file", action="store_true", help="over real ledger files, which can be torn")
     parser.add_argument("--trace", action="store_true", help="with --seed: tell everything that happens")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: cores)")
     asked = parser.parse_args(arguments)
     if asked.seed is not None:
-        verdict = simulate(asked.seed, trace=_say if asked.trace else None)
+        verdict = simulate(asked.seed, on_file=asked.on_file, trace=_say if asked.trace else None)
         _say(f"seed {asked.seed}: {'; '.join(verdict.faults) or 'nothing wrong'}")
         return 1 if verdict.faults else 0
     began_s = time.perf_counter()
     seeds = range(asked.first, asked.first + asked.seeds)
     failed = posts = crashes = runs = twins = within = 0
     longest_s = 0.0
-    for verdict in judge_all(seeds, asked.jobs):
+    met: Counter[str] = Counter()
+    for verdict in judge_all(seeds, asked.jobs, on_file=asked.on_file):
+        met += verdict.met
         posts, crashes, runs = posts + verdict.posts, crashes + verdict.crashes, runs + verdict.runs
         twins, within = twins + verdict.twins, within + verdict.is_within
         longest_s = max(longest_s, verdict.longest_s)
         if verdict.faults:
             failed += 1
             _say(f"seed {verdict.seed} FAILED: {'; '.join(verdict.faults)}")
-            _say(f"  replay: python -m tests.simulation --seed {verdict.seed} --trace")
+            on_file = " --on-file" if asked.on_file else ""
+            _say(f"  replay: python -m tests.simulation --seed {verdict.seed}{on_file} --trace")
     seconds = time.perf_counter() - began_s
     _say(
         f"{asked.seeds} seeds ({within} within the assumption) of {ROWS} rows, {failed} failed; {runs} runs, "
         f"{crashes} crashes, {posts} POSTs, {twins} twins; longest run {longest_s:.0f} virtual seconds; "
         f"{asked.seeds / seconds:.0f} seeds/s, {asked.seeds / seconds / asked.jobs:.0f} a core"
     )
+    _say("met: " + ", ".join(f"{what} {times}" for what, times in sorted(met.items())))
     return 1 if failed else 0
 
 

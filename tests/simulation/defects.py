@@ -4,28 +4,46 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from asyncio_throttle.throttler import Throttler
 
+from bulkconn.core import settle
+from bulkconn.core.errors import LedgerError
 from bulkconn.core.listing import Page, read_page
 from bulkconn.core.pace import spacing
-from bulkconn.core.plan import decide_existing
+from bulkconn.core.plan import Send, decide_existing
 from bulkconn.core.protocols import PageQuery
-from bulkconn.core.settle import Findings, decide_settlement, judge_listing
-from bulkconn.engine import attempt, clearance, context, gate, lookup, settling, throttle, twins
+from bulkconn.core.record import DoubtSince
+from bulkconn.core.reply import Listing
+from bulkconn.core.settle import Control, Findings, decide_settlement, judge_listing
+from bulkconn.engine import (
+    attempt,
+    clearance,
+    context,
+    controls,
+    feed,
+    gate,
+    lookup,
+    settling,
+    throttle,
+    twins,
+)
 from bulkconn.engine.rows import Row, Work
-from tests.simulation.world import replaced
+from bulkconn.ledger import opening, sql_store, stored
+from tests.simulation.loop import replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.lifecycle import State
     from bulkconn.core.protocols import Token
-    from bulkconn.core.record import SentAs
-    from bulkconn.core.reply import ListedConnection, Listing, Reply
+    from bulkconn.core.record import Change, LedgerRecord, SentAs
+    from bulkconn.core.reply import ListedConnection, Reply
     from bulkconn.core.settle import Doubt, Settlement
 
 
@@ -40,11 +58,12 @@ def _intent_after_the_post() -> list[tuple[Any, str, Any]]:
     original = attempt.Attempter._commit_intent
     tasks: set[asyncio.Task[bool]] = set()
 
-    async def commit_later(self: attempt.Attempter, row: Row, endpoint: Endpoint) -> None:
+    async def commit_later(self: attempt.Attempter, row: Row, endpoint: Endpoint) -> bool:
         task = asyncio.create_task(original(self, row, endpoint))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
         await asyncio.sleep(0)
+        return True
 
     return [(attempt.Attempter, "_commit_intent", commit_later)]
 
@@ -132,12 +151,12 @@ def _refusal_of_an_old_token_counted() -> list[tuple[Any, str, Any]]:
 
 
 def _one_control_for_ever() -> list[tuple[Any, str, Any]]:
-    original = settling.Settler._control
+    original = controls.Controls.verdict
 
-    async def control(self: settling.Settler, *arguments: Any, skip: int) -> Any:
-        return await original(self, *arguments, skip=0)
+    async def verdict(self: controls.Controls, *arguments: Any, tier: int) -> Any:
+        return await original(self, *arguments, tier=0)
 
-    return [(settling.Settler, "_control", control)]
+    return [(controls.Controls, "verdict", verdict), (controls, "_CONTROLS_AT_ONCE", 1)]
 
 
 def _edited_row_counted_as_created() -> list[tuple[Any, str, Any]]:
@@ -165,20 +184,155 @@ def _only_twins_to_the_letter() -> list[tuple[Any, str, Any]]:
     return [(twins, "find_twins", find)]
 
 
-#: Each defect by its name, with what makes it and a word of what must be said of it.
-DEFECTS: Final[dict[str, tuple[Callable[[], list[tuple[Any, str, Any]]], str]]] = {
-    "intent after the POST": (_intent_after_the_post, "without a durable intent"),
-    "retry without settling": (_retry_without_settling, "created twice"),
-    "settle by name only": (_settle_by_name_only, "of a stranger"),
-    "grace ignored": (_grace_ignored, "created twice"),
-    "grace from the send": (_grace_from_the_send, "created twice"),
-    "incomplete listing read as empty": (_incomplete_listing_read_as_empty, "created twice"),
-    "adopt of an id that another key holds": (_adopt_of_an_id_that_another_key_holds, "adopted"),
-    "late twin never looked for": (_late_twin_never_looked_for, "twin"),
-    "fractional throttle": (_fractional_throttle, "in a second"),
-    "doubled throttle": (_doubled_throttle, "in a second"),
-    "one control for ever": (_one_control_for_ever, "still in_doubt"),
-    "edited row counted as created": (_edited_row_counted_as_created, "the report says"),
-    "only twins to the letter": (_only_twins_to_the_letter, "does not know"),
-    "401 on an old token counted as refused": (_refusal_of_an_old_token_counted, "renewed without a reason"),
+def _another_ledgers_marker_overlooked() -> list[tuple[Any, str, Any]]:
+    def is_equal(doubt: Doubt, item: ListedConnection) -> bool:
+        is_same = (item.name, item.connection_spec_id) == (
+            doubt.sent_as.name,
+            doubt.sent_as.connection_spec_id,
+        )
+        return is_same and settle._has_our_client(doubt, item)
+
+    return [(settle, "_is_equal", is_equal)]
+
+
+def _creator_overlooked() -> list[tuple[Any, str, Any]]:
+    return [(settle, "_has_our_client", lambda _doubt, _item: True)]
+
+
+def _loop_of_tokens_read_as_the_end() -> list[tuple[Any, str, Any]]:
+    async def chain(self: lookup.Looker, query: PageQuery) -> Listing | None:
+        items: dict[str, ListedConnection] = {}
+        seen: set[str | None] = set()
+        token = query.continuation_token
+        while token not in seen:
+            seen.add(token)
+            page = await self._ask(replace(query, continuation_token=token), lookup._read_page)
+            if isinstance(page, lookup.Unknown):
+                return None
+            items.update((item.connection_id, item) for item in page.items)
+            token = page.continuation_token
+            if token is None:
+                break
+        return Listing(tuple(items.values()))
+
+    return [(lookup.Looker, "_chain", chain)]
+
+
+def _grace_of_another_boot_trusted() -> list[tuple[Any, str, Any]]:
+    original = feed.Feeder.take_doubt
+
+    async def take(self: feed.Feeder, record: LedgerRecord, *rest: Any, **named: Any) -> None:
+        if record.doubt_since is not None:
+            since = DoubtSince(self._run.clock.clock_id, record.doubt_since.at_s)
+            record = replace(record, doubt_since=since)
+        await original(self, record, *rest, **named)
+
+    return [(feed.Feeder, "take_doubt", take)]
+
+
+def _cut_post_forgotten() -> list[tuple[Any, str, Any]]:
+    async def cut(_self: attempt.Attempter, _row: Row) -> None:
+        await asyncio.sleep(0)
+
+    return [(attempt.Attempter, "_cut", cut)]
+
+
+def _failed_commit_passed_over() -> list[tuple[Any, str, Any]]:
+    original = stored.StoredLedger.commit
+
+    async def commit(self: stored.StoredLedger, changes: Sequence[Change]) -> None:
+        with suppress(LedgerError):
+            await original(self, changes)
+
+    return [(stored.StoredLedger, "commit", commit)]
+
+
+def _retry_after_not_heeded() -> list[tuple[Any, str, Any]]:
+    return [(gate.Gate, "close_for", lambda _self, _seconds, _reason: None)]
+
+
+def _probe_through_a_closed_gate() -> list[tuple[Any, str, Any]]:
+    original = gate.Gate._serve_once
+
+    async def serve_once(self: gate.Gate) -> bool:
+        if self._probe is not None:
+            probe, self._probe = self._probe, None
+            probe.set_result(await self._fresh_token())
+            return True
+        return await original(self)
+
+    return [(gate.Gate, "_serve_once", serve_once)]
+
+
+def _control_taken_for_granted() -> list[tuple[Any, str, Any]]:
+    async def verdict(*_: Any, **__: Any) -> Control:
+        await asyncio.sleep(0)
+        return Control.SHOWN
+
+    return [(controls.Controls, "verdict", verdict)]
+
+
+def _old_look_trusted() -> list[tuple[Any, str, Any]]:
+    return [(Row, "is_stale", lambda _self, _now_s: False)]
+
+
+def _cut_off_rows_called_pending() -> list[tuple[Any, str, Any]]:
+    pending = sql_store._CUT_ROWS.replace("'in_doubt', ambiguous = ambiguous + 1", "'pending'")
+    return [(sql_store, "_CUT_ROWS", pending)]
+
+
+def _existing_names_overlooked() -> list[tuple[Any, str, Any]]:
+    return [(clearance, "decide_existing", lambda *_, **__: Send())]
+
+
+def _watch_of_an_hour() -> list[tuple[Any, str, Any]]:
+    return [(twins, "WATCH_FOR", timedelta(hours=1))]
+
+
+def _no_lock() -> list[tuple[Any, str, Any]]:
+    class NoLock:
+        def __init__(self, *_: Any, **__: Any) -> None:
+            self.release = lambda: None
+
+    return [(opening, "LedgerLock", NoLock)]
+
+
+class Defect(NamedTuple):
+    """What makes it, a word of what must be said of it, and whether it takes a real file to see it."""
+
+    make: Callable[[], list[tuple[Any, str, Any]]]
+    word: str
+    on_file: bool = False
+
+
+#: Each defect by its name.
+DEFECTS: Final[dict[str, Defect]] = {
+    "intent after the POST": Defect(_intent_after_the_post, "without a durable intent"),
+    "retry without settling": Defect(_retry_without_settling, "created twice"),
+    "settle by name only": Defect(_settle_by_name_only, "of a stranger"),
+    "grace ignored": Defect(_grace_ignored, "created twice"),
+    "grace from the send": Defect(_grace_from_the_send, "created twice"),
+    "grace of another boot trusted": Defect(_grace_of_another_boot_trusted, "created twice"),
+    "incomplete listing read as empty": Defect(_incomplete_listing_read_as_empty, "created twice"),
+    "loop of tokens read as the end": Defect(_loop_of_tokens_read_as_the_end, "created twice"),
+    "control taken for granted": Defect(_control_taken_for_granted, "lookups showed nothing"),
+    "one control for ever": Defect(_one_control_for_ever, "still in_doubt"),
+    "old look trusted": Defect(_old_look_trusted, "long after the last look"),
+    "adopt of an id that another key holds": Defect(_adopt_of_an_id_that_another_key_holds, "adopted"),
+    "existing names overlooked": Defect(_existing_names_overlooked, "created twice"),
+    "creator overlooked": Defect(_creator_overlooked, "of a stranger"),
+    "another ledger's marker overlooked": Defect(_another_ledgers_marker_overlooked, "holds"),
+    "late twin never looked for": Defect(_late_twin_never_looked_for, "twin"),
+    "only twins to the letter": Defect(_only_twins_to_the_letter, "does not know"),
+    "late twin looked for an hour long": Defect(_watch_of_an_hour, "does not know"),
+    "cut-off rows called pending": Defect(_cut_off_rows_called_pending, "created twice"),
+    "cut POST forgotten": Defect(_cut_post_forgotten, "left as sending"),
+    "failed commit passed over": Defect(_failed_commit_passed_over, "without a durable intent"),
+    "edited row counted as created": Defect(_edited_row_counted_as_created, "the report says"),
+    "fractional throttle": Defect(_fractional_throttle, "in a second"),
+    "doubled throttle": Defect(_doubled_throttle, "in a second"),
+    "Retry-After not heeded": Defect(_retry_after_not_heeded, "before Retry-After was over"),
+    "probe through a closed gate": Defect(_probe_through_a_closed_gate, "before Retry-After was over"),
+    "401 on an old token counted": Defect(_refusal_of_an_old_token_counted, "renewed without a reason"),
+    "ledger without a lock": Defect(_no_lock, "got hold of a ledger", on_file=True),
 }

@@ -12,80 +12,104 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bulkconn.core.report import Report
-    from tests.simulation.scenario import Ran, Story
-    from tests.simulation.service import Made
+    from tests.simulation.menu import Made
+    from tests.simulation.party import Party, Ran
+    from tests.simulation.scenario import Story
 
 #: A loop takes its moment between a slot and the first byte.
 _SECOND: Final = 1.0 - 1e-3
+#: What an end may take beside the drain: commits, and the summary.
+_WINDING_UP_S: Final = 3.0
 
 
-def twins(made: Iterable[Made]) -> dict[str, list[Made]]:
-    """Give the keys for which we made more than one connection."""
-    return {key: ours for key, ours in by_key(made).items() if len(ours) > 1}
+def twins(story: Story, party: Party) -> dict[str, list[Made]]:
+    """Give the keys for which a ledger's POSTs made more than one connection that still exists."""
+    return {key: ours for key, ours in _by_key(story, party).items() if len(ours) > 1}
 
 
-def by_key(made: Iterable[Made]) -> dict[str, list[Made]]:
-    """Give what we made, by key."""
+def _by_key(story: Story, party: Party) -> dict[str, list[Made]]:
+    """Give what a ledger's POSTs made and nobody deleted, by key."""
     found: dict[str, list[Made]] = defaultdict(list)
-    for one in made:
-        if one.key is not None:
+    for one in story.service.made:
+        if one.owner is party and one.key is not None and not one.is_gone:
             found[one.key].append(one)
     return found
 
 
 def after_a_process(story: Story, ran: Ran) -> list[str]:
     """Judge what must hold at any moment."""
-    faults = [*story.service.crimes, *story.loop.errors]
-    story.loop.errors.clear()
+    party = ran.party
+    faults = [*story.service.crimes, *story.loop.errors, *party.disk.crimes]
+    for told in (story.service.crimes, story.loop.errors, party.disk.crimes):
+        told.clear()
     if story.is_within:
-        faults += [
-            f"{key} was created twice: {_ids(ours)}" for key, ours in twins(story.service.made).items()
-        ]
+        faults += [f"{key} was created twice: {_ids(ours)}" for key, ours in twins(story, party).items()]
     faults += _pace(ran)
-    records = _records(story)
-    faults += _ids_are_right(story)
-    if not story.was_restored:
-        faults += _nothing_is_lost(story, records)
+    faults += _end(ran)
+    records = _records(party)
+    faults += _ids_are_right(story, party, records)
+    if not party.was_restored:
+        faults += _nothing_is_lost(story, party, records)
     if ran.error is not None and not isinstance(ran.error, LedgerError):
         faults.append(f"the run ended with {ran.error!r}")
     if ran.report is not None:
         faults += _report(ran, ran.report, records)
     truth = {made.id: made.key for made in story.service.made}
-    faults += [f"last resort: {key} {one}" for key, one in story.unrecorded if truth.get(one, "?") != key]
+    faults += [f"last resort: {key} {one}" for key, one in party.unrecorded if truth.get(one, "?") != key]
     return [f"run {story.runs}: {fault}" for fault in faults]
 
 
-def at_the_end(story: Story) -> list[str]:
+def at_the_end(story: Story, party: Party) -> list[str]:
     """Judge what must hold once the weather is fair, everything shows and a last settle was made."""
     faults = []
-    records = _records(story)
-    for key, ours in by_key(story.service.made).items():
-        record = records.get(key)
-        if record is None:
-            faults.append(f"{key} is not in the ledger and has {_ids(ours)}")
-            continue
-        missing = [made.id for made in ours if made.id not in record.ids]
-        if missing:
-            faults.append(f"{key} is {record.state} and does not know {missing} of {_ids(ours)}")
-        if len(ours) > 1 and record.state != "held":
-            faults.append(f"{key} has a twin and is {record.state}")
-    for line in story.lines:
+    records = _records(party)
+    made = _by_key(story, party)
+    if story.is_within or not party.was_restored:
+        for key, ours in made.items():
+            faults += _is_accounted_for(story, key, ours, records.get(key))
+    for line in party.lines:
         found = records.get(line.endpoint().key)
         if found is not None and found.state in {"sending", "in_doubt"}:
-            at = by_key(story.service.made).get(found.key)
-            is_blind = line.sandbox not in _sandboxes_with_control(story, records)
-            if at or not (is_blind or story.grace_s is None):
+            at = _shown(story, made.get(found.key, []))
+            may_stay = (
+                story.drawing.grace_s is None
+                or found.is_certain
+                or line.sandbox not in _sandboxes_with_control(story, party, records)
+            )
+            if at or not may_stay:
                 faults.append(f"{found.key} is still {found.state}: {found.error_message} {at and _ids(at)}")
     return [f"at the end: {fault}" for fault in faults]
 
 
-def _sandboxes_with_control(story: Story, records: dict[str, Known]) -> set[str]:
+def _is_accounted_for(story: Story, key: str, ours: list[Made], record: Known | None) -> list[str]:
+    """Every connection is known by its row, and more than one of them make it held."""
+    if record is None:
+        return [f"{key} is not in the ledger and has {_ids(ours)}"]
+    seen = _shown(story, ours)
+    missing = [made.id for made in seen if made.id not in record.ids]
+    faults = []
+    if missing:
+        faults.append(f"{key} is {record.state} and does not know {missing} of {_ids(ours)}")
+    if len(seen) > 1 and record.state != "held":
+        faults.append(f"{key} has a twin and is {record.state}")
+    return faults
+
+
+def _shown(story: Story, ours: list[Made]) -> list[Made]:
+    """Leave out what no lookup by its name shows: that is beyond any promise."""
+    return [one for one in ours if story.service.habits.finds_alike or one.name == one.sent_name]
+
+
+def _sandboxes_with_control(story: Story, party: Party, records: dict[str, Known]) -> set[str]:
     """Where a created row can stand for the lookup's sight: its connection still bears the name as sent."""
     created = {record.connection_id for record in records.values() if record.state == "created"}
+    alike = story.service.habits.finds_alike
     return {
         made.sandbox
         for made in story.service.made
-        if made.id in created and made.name.casefold() == made.sent_name.casefold()
+        if made.id in created
+        and not made.is_gone
+        and (made.name == made.sent_name or (alike and made.name.casefold() == made.sent_name.casefold()))
     }
 
 
@@ -96,9 +120,11 @@ class Known(NamedTuple):
     state: str
     fingerprint: str
     connection_id: str | None
-    other_ids: tuple[str, ...]
+    provenance: str | None
     ambiguous: int
+    is_certain: int
     error_message: str | None
+    other_ids: tuple[str, ...]
 
     @property
     def ids(self) -> set[str | None]:
@@ -112,13 +138,15 @@ class Known(NamedTuple):
         return "in_doubt" if self.state == "sending" else self.state
 
 
-def _records(story: Story) -> dict[str, Known]:
-    return {
-        key: Known(key, state, fingerprint, made_id, _ids_of(others), ambiguous, message)
-        for key, state, fingerprint, made_id, others, ambiguous, message in story.disk.rows(
-            "SELECT key, state, fingerprint, connection_id, other_ids, ambiguous, error_message FROM rows"
-        )
-    }
+_ROWS: Final = (
+    "SELECT key, state, fingerprint, connection_id, provenance, ambiguous, certainly_created, "
+    "error_message, other_ids FROM rows"
+)
+
+
+def _records(party: Party) -> dict[str, Known]:
+    rows = party.disk.rows(_ROWS)
+    return {row[0]: Known._make((*row[:-1], _ids_of(row[-1]))) for row in rows}
 
 
 def _ids_of(text: str | None) -> tuple[str, ...]:
@@ -128,7 +156,7 @@ def _ids_of(text: str | None) -> tuple[str, ...]:
 def _pace(ran: Ran) -> list[str]:
     """No second saw more requests leave than the ceiling."""
     sent, ceiling = ran.door.sent_s, ran.settings.pace.rate_per_s
-    if ran.was_frozen:
+    if ran.was_suspended:
         return []
     most, first = 0, 0
     for index, at_s in enumerate(sent):
@@ -138,29 +166,62 @@ def _pace(ran: Ran) -> list[str]:
     return [f"{most} requests left in a second, the ceiling is {ceiling:g}"] if most > ceiling else []
 
 
-def _ids_are_right(story: Story) -> list[str]:
+def _end(ran: Ran) -> list[str]:
+    """A signal ends a run within the drain, a second one at once."""
+    ending = ran.ending
+    if ran.ended_s is None or ending.interrupt_s is None or ran.was_suspended:
+        return []
+    until_s = ending.interrupt_s + ran.settings.patience.drain_s
+    if ending.cut_s is not None:
+        until_s = min(until_s, ending.cut_s)
+    late_s = ran.ended_s - max(until_s, ran.began_s) - _WINDING_UP_S
+    return [f"the run ended {late_s:.1f} s after it was told to"] if late_s > 0 else []
+
+
+def _ids_are_right(story: Story, party: Party, records: dict[str, Known]) -> list[str]:
     faults = []
     truth = {made.id: made for made in story.service.made}
     held: Counter[str] = Counter()
-    for key, state, made_id, provenance in story.disk.rows(
-        "SELECT key, state, connection_id, provenance FROM rows WHERE connection_id IS NOT NULL"
-    ):
+    for record in records.values():
+        faults += [
+            f"{record.key} names {one}, which never existed" for one in record.other_ids if one not in truth
+        ]
+        made_id = record.connection_id
+        if made_id is None:
+            continue
         held[made_id] += 1
         made = truth.get(made_id)
         if made is None:
-            faults.append(f"{key} holds {made_id}, which never existed")
-        elif provenance == "adopt":
-            if made.key not in {None, key}:
-                faults.append(f"{key} adopted {made_id} of {made.key}")
-        elif made.key != key:
-            faults.append(f"{key} ({state}, {provenance}) holds {made_id} of {made.key or 'a stranger'}")
+            faults.append(f"{record.key} holds {made_id}, which never existed")
+        elif record.provenance == "adopt":
+            if made.owner is party and made.key != record.key:
+                faults.append(f"{record.key} adopted {made_id} of {made.key}")
+        elif (made.owner is not party or made.key != record.key) and not _cannot_be_told(party, record, made):
+            whose = made.key or "a stranger"
+            faults.append(f"{record.key} ({record.state}, {record.provenance}) holds {made_id} of {whose}")
     return faults + [f"{made_id} is held {times} times" for made_id, times in held.items() if times > 1]
 
 
-def _nothing_is_lost(story: Story, records: dict[str, Known]) -> list[str]:
+def _cannot_be_told(party: Party, record: Known, made: Made) -> bool:
+    """Tell whether a connection of another ledger looks like ours in everything that a listing shows.
+
+    Two ledgers for one inventory are beyond the promise. Even so a connection changes hands only where
+    nothing tells it from ours: no marker, and no creator of another name.
+    """
+    other = made.owner
+    return (
+        other is not None
+        and other is not party
+        and record.provenance == "lookup"
+        and not other.has_marker
+        and not (other.client_id != party.client_id and party.service.habits.shows_client)
+    )
+
+
+def _nothing_is_lost(story: Story, party: Party, records: dict[str, Known]) -> list[str]:
     """Every connection of ours is known by its row, or its row can still get to know it."""
     faults = []
-    for key, ours in by_key(story.service.made).items():
+    for key, ours in _by_key(story, party).items():
         record = records.get(key)
         if record is None:
             faults.append(f"{key} was sent and is not in the ledger")
@@ -178,6 +239,13 @@ def _report(ran: Ran, report: Report, records: dict[str, Known]) -> list[str]:
         faults.append(f"a count is negative: {counts}")
     if any(record.state == "sending" for record in records.values()):
         faults.append("a row is left as sending after an orderly end")
+    if (report.this_run.posts, report.this_run.posts + report.this_run.lookups) != (
+        ran.door.posts,
+        len(ran.door.sent_s),
+    ):
+        faults.append(
+            f"{ran.door.posts} POSTs of {len(ran.door.sent_s)} requests are told as {report.this_run}"
+        )
     expected: Counter[str] = Counter()
     if ran.command == "settle":
         expected.update("in_doubt" if one.state == "sending" else one.state for one in records.values())

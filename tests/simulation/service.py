@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic import SecretStr
 
 from bulkconn.core.names import loose_name
 from bulkconn.core.protocols import Token, TokenFailure
-from bulkconn.core.reply import BodyState, Fault, FaultKind, Reply
+from bulkconn.core.reply import Fault, FaultKind, Reply
+from tests.simulation.menu import (
+    SILENT,
+    WITH_EFFECT,
+    Made,
+    Weather,
+    answer_to_lookup,
+    answer_to_post,
+    created,
+    flow_error,
+    is_in,
+    is_refusal,
+    odd_page,
+    too_many,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,147 +31,115 @@ if TYPE_CHECKING:
 
     from bulkconn.core.endpoint import ConnectionRequest
     from bulkconn.core.protocols import PageQuery
-    from tests.simulation.world import Disk, VirtualLoop
+    from tests.simulation.loop import VirtualLoop
+    from tests.simulation.menu import Habits
+    from tests.simulation.party import Party
 
-CLIENT_ID: Final = "our-client"
 #: Within the assumption everything shows before this share of the grace is over.
 _WITHIN: Final = 0.97
 _NEVER_CAP_S: Final = 60.0
+#: "It is not there" holds for 30 s; then come a place aboard, a commit and a slot.
+_CLEARED_FOR_S: Final = 35.0
+#: What is ready to leave at the moment of a reply leaves all the same.
+_MOMENT_S: Final = 1e-3
+_SHOWN: Final = frozenset({"server", "database", "username"})
 
-#: What may become of a POST besides success.
-POST_FAULTS: Final = (
-    "not_sent", "reset_before", "reset_after", "timeout_before", "timeout_after", "late",
-    "500_before", "500_after", "502_before", "504_after", "408", "409", "503_wait", "cut_body", "bad_json",
-    "no_id", "429", "429_wait", "429_odd_before", "429_odd_after", "garbage",
-)  # fmt: skip
-#: What may become of a lookup besides success.
-LOOKUP_FAULTS: Final = (
-    "not_sent", "reset", "timeout", "500", "503_wait", "429", "cut_body", "bad_json", "no_items",
-    "null_items", "no_item_id", "odd_link", "repeat_token", "empty_200",
-)  # fmt: skip
+_SENDING: Final = """
+    SELECT key, ambiguous FROM rows
+    WHERE state = 'sending' AND sent_name = ? AND sent_sandbox = ? AND sent_spec_id = ?
+"""
 
 
-@dataclass(slots=True, eq=False)
-class Made:
-    """A connection that exists, or will. `key` is ours, None a stranger's."""
+class OnItsWay(NamedTuple):
+    """Whose row a POST belongs to, as the ledger says it, and its attempts that may have been processed."""
 
-    id: str
-    sandbox: str
-    name: str
-    spec_id: str
-    key: str | None
-    effect_s: float
-    visible_s: float
-    client: str | None = CLIENT_ID
-    description: str | None = None
-    params: dict[str, str] = field(default_factory=dict)
-    sent_name: str = ""
-
-
-@dataclass(slots=True)
-class Weather:
-    """What may go wrong in one run; a fresh one has nothing wrong."""
-
-    post_faults: tuple[str, ...] = ()
-    lookup_faults: tuple[str, ...] = ()
-    post_chance: float = 0.0
-    lookup_chance: float = 0.0
-    outages: tuple[tuple[float, float], ...] = ()
-    storms: tuple[tuple[float, float], ...] = ()
-    storm_wait_s: float = 2.0
-    revocations: tuple[float, ...] = ()
-    token_life_s: float = 1e9
-    token_chance: float = 0.0
-    forbidden: tuple[tuple[str, float, float], ...] = ()
-    forbidden_by: int = 403
-    capacity_per_s: float = 1e9
-    hides: tuple[tuple[float, float], ...] = ()
-
-
-@dataclass(slots=True)
-class Habits:
-    """What this service is like, whatever the weather."""
-
-    grace_s: float | None
-    is_within: bool
-    timeout_s: float
-    latency_s: float = 0.3
-    lag_s: float = 0.0
-    page_items: int = 100
-    newest_first: bool = False
-    shows_client: bool = True
-    shows_params: bool = True
-    shows_sandbox: bool = True
-    shows_spec: bool = True
-    recases: bool = False
-    late_s: float = 0.0
-    rejected: frozenset[str] = frozenset()
+    key: str
+    ambiguous: int
 
 
 class Service:
     """The truth; outlives every process."""
 
     def __init__(
-        self, loop: VirtualLoop, dice: Random, disk: Disk, habits: Habits, trace: Callable[[str], None] | None
+        self, loop: VirtualLoop, dice: Random, habits: Habits, trace: Callable[[str], None] | None
     ) -> None:
         self.loop = loop
         self.dice = dice
-        self.disk = disk
         self.habits = habits
         self.weather = Weather()
         self.made: list[Made] = []
         self.posts = 0
         self.crimes: list[str] = []
         self.trace = trace
-        self.is_valid_from = 1
         self.last_token = 0
         self._born: dict[int, float] = {}
         self._accepted: list[float] = []
+        #: When each sandbox's connections could last be seen.
+        self._sighted_s: dict[str, float] = {}
+        #: When the last attempt of a row ended that may have been processed, by owner and key.
+        self._ended_s: dict[tuple[str, str], float] = {}
 
     def plant(self, stranger: Made) -> None:
         """Let somebody else make a connection."""
+        stranger.name = self.habits.names.of(stranger.name)
         self.made.append(stranger)
-
-    def new_id(self) -> str:
-        """Draw an id."""
-        return f"id-{len(self.made):04d}-{self.dice.getrandbits(24):06x}"
 
     # --- posts ------------------------------------------------------------------------------------
 
-    async def post(self, request: ConnectionRequest, token: int) -> Reply | Fault:
+    async def post(self, party: Party, request: ConnectionRequest, token: int) -> Reply | Fault:
         """Take a POST: its fate is drawn as its first byte leaves."""
         self.posts += 1
-        key = self._key_on_its_way(request)
-        wait_s, answer, made = self._fate(request, token, key)
+        row = self._row_on_its_way(party, request)
+        self._judge_resend(party, row, request.sandbox)
+        wait_s, answer, made = self._fate(request, token)
         if made is not None:
+            made.owner, made.key, made.client = party, row.key, party.client_id
             self._keep_within(made, self.loop.now_s + wait_s)
             self.made.append(made)
         if self.trace is not None:
             effect = (
-                f"effect {made.effect_s:.2f} visible {made.visible_s:.2f} {made.id}" if made else "nothing"
+                f"effect {made.effect_s:.2f} visible {made.visible_s:.2f} {made.id} {made.hidden or ''}"
+                if made
+                else "nothing"
             )
-            self.trace(f"POST {request.name!r} token {token}: {effect}; in {wait_s:.2f} s {answer}")
+            self.trace(
+                f"{party.name} POST {request.name!r} token {token}: {effect}; in {wait_s:.2f} s {answer}"
+            )
         try:
             await asyncio.sleep(wait_s)
         except (asyncio.CancelledError, GeneratorExit):
             # Cut by its drain, or its process was killed: the attempt ended now.
             if made is not None:
                 self._keep_within(made, self.loop.now_s)
+            self._ended_s[party.name, row.key] = self.loop.now_s
             raise
+        if not is_refusal(answer):
+            self._ended_s[party.name, row.key] = self.loop.now_s
         return answer
 
-    def _key_on_its_way(self, request: ConnectionRequest) -> str:
-        rows = self.disk.rows(
-            "SELECT key FROM rows WHERE state = 'sending' AND sent_name = ? AND sent_sandbox = ? "
-            "AND sent_spec_id = ?",
-            request.name,
-            request.sandbox,
-            request.connection_spec_id,
-        )
+    def ended_s(self, party: Party, key: str) -> float:
+        """Say when the last attempt of a row ended that may have been processed; infinite where none did."""
+        return self._ended_s.get((party.name, key), float("inf"))
+
+    def _row_on_its_way(self, party: Party, request: ConnectionRequest) -> OnItsWay:
+        sent_as = (request.name, request.sandbox, request.connection_spec_id)
+        rows = party.disk.rows(_SENDING, *sent_as)
         if len(rows) != 1:
             self.crimes.append(f"a POST left for {request.name!r} without a durable intent ({rows})")
-            return f"{request.sandbox}/?/{request.name}"
-        return str(rows[0][0])
+            return OnItsWay(f"{request.sandbox}/?/{request.name}", 0)
+        return OnItsWay(*rows[0])
+
+    def _judge_resend(self, party: Party, row: OnItsWay, sandbox: str) -> None:
+        """A row that may exist already is sent again only upon a fresh look, by eyes that see."""
+        now_s = self.loop.now_s
+        if not row.ambiguous or self.habits.grace_s is None:
+            return
+        if now_s - party.looked_s.get(sandbox, 0.0) > _CLEARED_FOR_S:
+            self.crimes.append(f"{row.key} was sent again long after the last look at its sandbox")
+        graced_s = self._ended_s.get((party.name, row.key), now_s) + self.habits.grace_s
+        sighted_s = self._sighted_s.get(sandbox, 0.0)
+        if sighted_s < graced_s <= now_s and party.knows_connection(sandbox, before_s=graced_s):
+            self.crimes.append(f"{row.key} was sent again though lookups showed nothing since its grace")
 
     def _keep_within(self, made: Made, end_s: float) -> None:
         if not self.habits.is_within:
@@ -167,58 +148,61 @@ class Service:
         made.visible_s = min(made.visible_s, end_s + grace_s * _WITHIN)
         made.effect_s = min(made.effect_s, made.visible_s)
 
-    def _fate(
-        self, request: ConnectionRequest, token: int, key: str
-    ) -> tuple[float, Reply | Fault, Made | None]:
+    def _fate(self, request: ConnectionRequest, token: int) -> tuple[float, Reply | Fault, Made | None]:
         dice, weather, now_s = self.dice, self.weather, self.loop.now_s
         wait_s = self._latency()
         refusal = self._refusal(request.sandbox, token)
         if refusal is not None:
             return wait_s, refusal, None
-        if _is_in(weather.outages, now_s):
+        if is_in(weather.outages, now_s):
             fault = dice.choice(("not_sent", "reset_before", "timeout_before", "502_before", "504_after"))
         elif request.name in self.habits.rejected:
-            return wait_s, _flow_error(400, "1304-400", "the database refused the login"), None
+            return wait_s, flow_error(400, "1304-400", "the database refused the login"), None
         elif dice.random() < weather.post_chance and weather.post_faults:
             fault = dice.choice(weather.post_faults)
         else:
-            made = self._make(request, key, wait_s)
-            return wait_s, _created(made.id), made
-        return self._faulty(fault, request, key, wait_s)
+            made = self._make(request, wait_s)
+            return wait_s, created(made.id), made
+        return self._faulty(fault, request, wait_s)
 
     def _faulty(
-        self, fault: str, request: ConnectionRequest, key: str, wait_s: float
+        self, fault: str, request: ConnectionRequest, wait_s: float
     ) -> tuple[float, Reply | Fault, Made | None]:
-        if fault in {"timeout_before", "timeout_after", "late"}:
+        if fault in SILENT:
             wait_s = self.habits.timeout_s
         made = None
-        if fault in _WITH_EFFECT:
-            made = self._make(request, key, wait_s)
+        if fault in WITH_EFFECT:
+            made = self._make(request, wait_s)
             if fault == "late":
                 made.effect_s = self.loop.now_s + wait_s + self.dice.random() * self.habits.late_s
                 made.visible_s = made.effect_s + self.dice.random() * self.habits.lag_s
-        return wait_s, _answer_to_post(fault, made, self.dice), made
+        return wait_s, answer_to_post(fault, made, self.dice), made
 
-    def _make(self, request: ConnectionRequest, key: str, wait_s: float) -> Made:
-        effect_s = self.loop.now_s + self.dice.random() * wait_s
-        name = request.name.upper() if self.habits.recases else request.name
-        shown = {
-            name: value
-            for name, value in request.auth_params.items()
-            if name in {"server", "database", "username"} and isinstance(value, str)
-        }
+    def _make(self, request: ConnectionRequest, wait_s: float) -> Made:
+        dice = self.dice
+        effect_s = self.loop.now_s + dice.random() * wait_s
+        visible_s = effect_s + dice.random() * self.habits.lag_s
+        hides = self.weather.hides_chance and dice.random() < self.weather.hides_chance
         return Made(
-            self.new_id(),
+            f"id-{len(self.made):04d}-{dice.getrandbits(24):06x}",
             request.sandbox,
-            name,
+            self.habits.names.of(request.name),
             request.connection_spec_id,
-            key,
             effect_s,
-            effect_s + self.dice.random() * self.habits.lag_s,
+            visible_s,
             description=request.description,
-            params=shown,
+            params={
+                name: value
+                for name, value in request.auth_params.items()
+                if name in _SHOWN and isinstance(value, str)
+            },
             sent_name=request.name,
+            hidden=(self._span(visible_s),) if hides else (),
         )
+
+    def _span(self, visible_s: float) -> tuple[float, float]:
+        begin_s = visible_s + self.dice.random() * 60.0
+        return begin_s, begin_s + self.dice.random() * 200.0
 
     # --- lookups ----------------------------------------------------------------------------------
 
@@ -228,7 +212,7 @@ class Service:
         seen_s = self.loop.now_s + wait_s * self.dice.random()
         fault = None
         refusal = self._refusal(query.sandbox, token)
-        if _is_in(self.weather.outages, self.loop.now_s):
+        if is_in(self.weather.outages, self.loop.now_s):
             fault = self.dice.choice(("not_sent", "reset", "timeout", "500"))
         elif self.dice.random() < self.weather.lookup_chance and self.weather.lookup_faults:
             fault = self.dice.choice(self.weather.lookup_faults)
@@ -241,69 +225,70 @@ class Service:
         return answer
 
     def _page(self, query: PageQuery, seen_s: float, fault: str | None) -> Reply | Fault:
-        whole = _answer_to_lookup(fault)
+        whole = answer_to_lookup(fault)
         if whole is not None:
             return whole
         found = self._matching(query, seen_s)
         if query.count:
             return Reply(200, {"count": len(found)})
         size = min(self.habits.page_items, query.limit or 100)
-        first = int(query.continuation_token or 0)
-        items: Any = [self._item(made) for made in found[first : first + size]]
+        first = self._first(query, found)
+        page = found[first : first + size]
+        items = [self._item(made) for made in page]
         links: dict[str, Any] = {}
         if first + size < len(found):
-            links = {"next": {"href": f"https://evil.example.com/x?continuationToken={first + size}"}}
-        match fault:
-            case "no_items":
-                return Reply(200, {"_links": links})
-            case "null_items":
-                items = None
-            case "no_item_id":
-                items = [*items, {"name": "x"}]
-            case "odd_link":
-                links = {"next": {"href": "/connections?start=5"}}
-            case "repeat_token":
-                links = {"next": {"href": f"/connections?continuationToken={first}"}}
-            case _:
-                pass
-        return Reply(200, {"items": items, "_links": links})
+            token = str(first + size) if self.habits.shifts_pages else page[-1].id
+            links = {"next": {"href": f"https://evil.example.com/x?continuationToken={token}"}}
+        odd = odd_page(fault, items, links, first) if fault is not None else None
+        return odd or Reply(200, {"items": items, "_links": links})
+
+    def _first(self, query: PageQuery, found: list[Made]) -> int:
+        """Say where a page begins: at a number, or behind the connection that the last one ended with."""
+        token = query.continuation_token
+        if not token or token.isdigit():
+            return int(token or 0)
+        last = next(made for made in self.made if made.id == token)
+        order = self._order(last)
+        return sum(self._order(made) <= order for made in found)
+
+    def _order(self, made: Made) -> tuple[float, str]:
+        return (-made.effect_s if self.habits.newest_first else made.effect_s, made.id)
 
     def _matching(self, query: PageQuery, seen_s: float) -> list[Made]:
-        if _is_in(self.weather.hides, seen_s):
+        if is_in(self.weather.blind, seen_s):
             return []
         sandbox, wanted = query.sandbox, dict(query.filters)
+        self._sighted_s[sandbox] = max(self._sighted_s.get(sandbox, 0.0), seen_s)
         name, spec_id = wanted.get("name"), wanted.get("connectionSpec.id")
         found = [
             made
             for made in self.made
-            if (name is None or made.name == name or self._is_same_name(made.name, name))
+            if (name is None or made.name == name or self._is_alike(made.name, name))
             and made.sandbox == sandbox
-            and made.visible_s <= seen_s
+            and made.visible_s <= seen_s < made.gone_s
             and (spec_id is None or made.spec_id == spec_id)
+            and not (made.hidden and is_in(made.hidden, seen_s))
         ]
-        found.sort(key=lambda made: made.effect_s, reverse=self.habits.newest_first)
+        found.sort(key=self._order)
         return found
 
-    def _is_same_name(self, one: str, other: str) -> bool:
-        return self.habits.recases and loose_name(one) == loose_name(other)
+    def _is_alike(self, one: str, other: str) -> bool:
+        return self.habits.finds_alike and loose_name(one) == loose_name(other)
 
     def _item(self, made: Made) -> dict[str, Any]:
-        item: dict[str, Any] = {
-            "id": made.id,
-            "name": made.name,
-            "createdAt": int(made.effect_s * 1000),
-            "etag": f'"{made.id}"',
-            "state": "enabled",
-        }
-        if self.habits.shows_spec:
+        habits = self.habits
+        item: dict[str, Any] = {"id": made.id, "name": made.name, "etag": f'"{made.id}"', "state": "enabled"}
+        if habits.shows_created:
+            item["createdAt"] = int(made.effect_s * 1000)
+        if habits.shows_spec:
             item["connectionSpec"] = {"id": made.spec_id, "version": "1.0"}
-        if self.habits.shows_client and made.client:
+        if habits.shows_client and made.client:
             item["createdClient"] = made.client
-        if self.habits.shows_sandbox:
+        if habits.shows_sandbox:
             item["sandboxName"] = made.sandbox
         if made.description:
             item["description"] = made.description
-        if self.habits.shows_params:
+        if habits.shows_params:
             item["auth"] = {"params": made.params}
         return item
 
@@ -317,14 +302,14 @@ class Service:
         weather, now_s = self.weather, self.loop.now_s
         if not self.is_token_good(token):
             return Reply(401, {"error_code": "401013", "message": "Oauth token is not valid"})
-        if _is_in(weather.storms, now_s) or self._is_too_fast(now_s):
+        if is_in(weather.storms, now_s) or self._is_too_fast(now_s):
             wait_s = weather.storm_wait_s * self.dice.random() if self.dice.random() < 0.7 else None
-            return _too_many(wait_s)
+            return too_many(wait_s)
         for place, begin_s, end_s in weather.forbidden:
             if place == sandbox and begin_s <= now_s < end_s:
                 if weather.forbidden_by == 404:
-                    return _flow_error(404, "2100-404", "no such sandbox")
-                return _flow_error(403, "2118-403", "the user has no access to the sandbox")
+                    return flow_error(404, "2100-404", "no such sandbox")
+                return flow_error(403, "2118-403", "the user has no access to the sandbox")
         return None
 
     def _is_too_fast(self, now_s: float) -> bool:
@@ -346,7 +331,7 @@ class Service:
     async def token(self) -> int | Reply | Fault:
         """Give out a token, or not."""
         await asyncio.sleep(self._latency())
-        if self.dice.random() < self.weather.token_chance or _is_in(self.weather.outages, self.loop.now_s):
+        if self.dice.random() < self.weather.token_chance or is_in(self.weather.outages, self.loop.now_s):
             return self.dice.choice(
                 (Fault(FaultKind.NOT_SENT, "refused"), Reply(503, None, retry_after_s=1.5))
             )
@@ -358,28 +343,36 @@ class Service:
 class Door:
     """One process's way to the service: a `ConnectionApi` and a `TokenSource`, with a log of what left."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, party: Party, *, may_post: bool) -> None:
         self._service = service
+        self._party = party
+        self._may_post = may_post
         self._loop = service.loop
         self._token: Token | None = None
         self._serials: dict[int, int] = {}
-        #: When requests left.
+        self._closed: tuple[float, float] = (0.0, 0.0)
+        #: When requests left, and how many of them were POSTs.
         self.sent_s: list[float] = []
+        self.posts = 0
         #: What each token generation met: (is_post, was it accepted).
         self.met: dict[int, list[tuple[bool, bool]]] = {}
 
     async def create(self, request: ConnectionRequest, token: Token) -> Reply | Fault:
         """Send one POST."""
-        self.sent_s.append(self._loop.now_s)
-        answer = await self._service.post(request, self._serials[token.generation])
+        self._leave()
+        self.posts += 1
+        if not self._may_post:
+            self._service.crimes.append(f"settling sent a POST for {request.name!r}")
+        answer = await self._service.post(self._party, request, self._serials[token.generation])
         self._note(token, answer, is_post=True)
         return answer
 
     async def list_page(self, query: PageQuery, token: Token) -> Reply | Fault:
         """Ask for one page."""
-        self.sent_s.append(self._loop.now_s)
+        self._leave()
         answer = await self._service.page(query, self._serials[token.generation])
         self._note(token, answer, is_post=False)
+        self._party.looked_s[query.sandbox] = self._loop.now_s
         return answer
 
     def current(self) -> Token | None:
@@ -399,98 +392,24 @@ class Door:
         retry = answer.retry_after_s if isinstance(answer, Reply) else None
         return TokenFailure(is_refused=False, code="down", message="no token today", retry_after_s=retry)
 
+    def _leave(self) -> None:
+        now_s = self._loop.now_s
+        told_s, until_s = self._closed
+        if told_s + _MOMENT_S < now_s < until_s - _MOMENT_S:
+            self._service.crimes.append(f"a request left {until_s - now_s:.2f} s before Retry-After was over")
+        self.sent_s.append(now_s)
+
     def _note(self, token: Token, answer: Reply | Fault, *, is_post: bool) -> None:
-        if isinstance(answer, Reply):
-            self.met.setdefault(token.generation, []).append((is_post, answer.status != 401))
-
-
-_WITH_EFFECT: Final = frozenset(
-    {"reset_after", "timeout_after", "late", "500_after", "504_after", "cut_body", "bad_json", "no_id"}
-    | {"429_odd_after"}
-)
-
-
-def _is_in(spans: tuple[tuple[float, float], ...], now_s: float) -> bool:
-    return any(begin_s <= now_s < end_s for begin_s, end_s in spans)
-
-
-def _flow_error(status: int, code: str, message: str) -> Reply:
-    return Reply(
-        status,
-        {
-            "type": f"http://ns.adobe.com/aep/errors/FLOW-{code}",
-            "title": "Error",
-            "status": status,
-            "report": {"detailed-message": message, "request-id": "r-1"},
-        },
-        request_id="r-1",
-    )
-
-
-def _created(made_id: str) -> Reply:
-    return Reply(201, {"id": made_id, "etag": f'"{made_id}"'}, location=f"/connections/{made_id}")
-
-
-_ANSWERS: Final[dict[str, Callable[[Made | None, Random], Reply | Fault]]] = {
-    "not_sent": lambda _made, _dice: Fault(FaultKind.NOT_SENT, "connection refused"),
-    "500_before": lambda _made, _dice: _flow_error(500, "1500-500", "internal"),
-    "500_after": lambda _made, _dice: _flow_error(500, "1500-500", "internal"),
-    "502_before": lambda _made, _dice: Reply(502, None, BodyState.NOT_JSON),
-    "504_after": lambda _made, _dice: Reply(504, {"error_code": "504000", "message": "gateway timeout"}),
-    "408": lambda _made, _dice: Reply(408, {"title": "timeout"}),
-    "409": lambda _made, _dice: Reply(409, {"title": "conflict"}),
-    "503_wait": lambda _made, dice: Reply(503, None, retry_after_s=dice.random() * 5),
-    "cut_body": lambda made, dice: Reply(
-        201, None, BodyState.CUT, location=dice.choice((None, _location(made)))
-    ),
-    "bad_json": lambda _made, _dice: Reply(201, None, BodyState.NOT_JSON),
-    "no_id": lambda _made, _dice: Reply(201, {"etag": '"x"'}),
-    "429": lambda _made, _dice: _too_many(None),
-    "429_wait": lambda _made, dice: _too_many(dice.random() * 6),
-    "429_odd_before": lambda _made, dice: Reply(
-        429, {"title": "slow down"}, retry_after_s=dice.choice((None, 1.0))
-    ),
-    "429_odd_after": lambda _made, dice: Reply(
-        429, {"title": "slow down"}, retry_after_s=dice.choice((None, 1.0))
-    ),
-    "garbage": lambda _made, _dice: Reply(299, ["what"]),
-}
-
-
-def _answer_to_post(fault: str, made: Made | None, dice: Random) -> Reply | Fault:
-    """Give what the client sees; whatever has no line of its own is a request that got no answer."""
-    answer = _ANSWERS.get(fault)
-    return Fault(FaultKind.MAYBE_PROCESSED, fault) if answer is None else answer(made, dice)
-
-
-def _too_many(wait_s: float | None) -> Reply:
-    return Reply(429, {"error_code": "429050", "message": "Too many requests"}, retry_after_s=wait_s)
-
-
-def _location(made: Made | None) -> str | None:
-    return f"/connections/{made.id}" if made else None
-
-
-def _answer_to_lookup(fault: str | None) -> Reply | Fault | None:
-    match fault:
-        case "not_sent":
-            return Fault(FaultKind.NOT_SENT, "connection refused")
-        case "reset" | "timeout":
-            return Fault(FaultKind.MAYBE_PROCESSED, fault)
-        case "500":
-            return _flow_error(500, "1500-500", "internal")
-        case "503_wait":
-            return Reply(503, None, retry_after_s=1.0)
-        case "429":
-            return Reply(429, {"error_code": "429050", "message": "Too many requests"}, retry_after_s=0.7)
-        case "cut_body":
-            return Reply(200, None, BodyState.CUT)
-        case "bad_json":
-            return Reply(200, None, BodyState.NOT_JSON)
-        case "empty_200":
-            return Reply(200, None)
-        case _:
-            return None
+        if not isinstance(answer, Reply):
+            return
+        self.met.setdefault(token.generation, []).append((is_post, answer.status != 401))
+        if answer.retry_after_s is not None:
+            now_s = self._loop.now_s
+            told_s, until_s = self._closed
+            if now_s + answer.retry_after_s > until_s:
+                # What an earlier closing forbade stays forbidden.
+                told_s = told_s if until_s > now_s else now_s
+                self._closed = (told_s, now_s + answer.retry_after_s)
 
 
 def _brief(answer: Reply | Fault) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.simulation.__main__ import judge
 from tests.simulation.defects import DEFECTS, patched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SEEDS = 2000
 
@@ -14,9 +19,14 @@ SEEDS = 2000
 @pytest.mark.parametrize("name", DEFECTS)
 def test_defect_planted_on_purpose_is_caught(name: str) -> None:
     """One of the first 2,000 seeds says what the defect broke."""
-    make, word = DEFECTS[name]
-    with patched(*make()):
-        caught = next(
-            (seed for seed in range(SEEDS) if any(word in fault for fault in judge(seed).faults)), None
-        )
-    assert caught is not None, f"{SEEDS} seeds see nothing wrong with: {name}"
+    assert first_catch(name) is not None, f"{SEEDS} seeds see nothing wrong with: {name}"
+
+
+def first_catch(name: str, seeds: Iterable[int] = range(SEEDS)) -> int | None:
+    """Give the first seed that catches a defect, None where none does."""
+    defect = DEFECTS[name]
+    with patched(*defect.make()):
+        for seed in seeds:
+            if any(defect.word in fault for fault in judge(seed, on_file=defect.on_file).faults):
+                return seed
+    return None

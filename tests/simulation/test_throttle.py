@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bulkconn.engine.throttle import SpacedThrottler
-from tests.simulation.world import VirtualLoop, virtual_time
+from tests.simulation.loop import VirtualLoop, virtual_time
 
 
 @pytest.mark.parametrize("ceiling", [1.0, 2.5, 10.0, 20.0, 25.0, 29.0, 33.3, 99.0, 500.0])

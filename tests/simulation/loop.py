@@ -1,13 +1,11 @@
-"""A virtual machine for the engine: time that costs nothing, a disk of one's own, and sudden ends."""
+"""Time that costs nothing: an event loop and clocks that jump, stop and end as a seed says."""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
-import sqlite3
 from collections import deque
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
@@ -15,21 +13,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncio_throttle.throttler as their_throttler
 
-from bulkconn.core.errors import LedgerError
-from bulkconn.core.record import Target
 from bulkconn.engine import throttle as our_throttler
-from bulkconn.ledger.store import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-    from random import Random
-
-    from bulkconn.core.record import Change
+    from collections.abc import Coroutine, Iterable, Iterator
 
 T = TypeVar("T")
 
-TARGET: Final = Target("https://flow.example.com", "ORG@AdobeOrg")
-LEDGER_ID: Final = "simledger"
 #: Work takes time too: without it a timeout lost to rounding would come at once, for ever.
 _STEP_S: Final = 1e-7
 _EPOCH: Final = datetime(2026, 3, 1, tzinfo=UTC)
@@ -37,6 +27,10 @@ _EPOCH: Final = datetime(2026, 3, 1, tzinfo=UTC)
 
 class Stuck(Exception):
     """A run that should have ended did not."""
+
+
+class Killed(BaseException):
+    """The process ends here and now, whatever stands on its stack."""
 
 
 class _Handle:
@@ -76,6 +70,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._timers: list[tuple[float, int, _Handle]] = []
         self._order = count()
         self._tasks: list[asyncio.Task[Any]] = []
+        self._is_killed = False
         self.create_future = partial(asyncio.Future, loop=self)  # type: ignore[method-assign]  # one frame less for each
 
     def time(self) -> float:
@@ -101,7 +96,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]  # the types of asyncio's variadic callbacks
         """Call back after some virtual seconds."""
-        return self.call_at(self.now_s + delay, callback, *args, context=context)
+        return self.call_at(self.now_s + delay, callback, *args)
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]  # the types of asyncio's variadic callbacks
         """Call back at a virtual time."""
@@ -129,13 +124,14 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         bound_s: float,
         bound_steps: int = 400_000,
     ) -> T | None:
-        """Run a coroutine to its end; None if the process was killed at a step or a time.
+        """Run a coroutine to its end; None if the process was killed, at a step, a time, or by `kill`.
 
         Raises:
             Stuck: it did not end within the bounds.
         """
         deadline = self.now_s + bound_s
         last = self.steps + (bound_steps if until_step is None else until_step)
+        self._is_killed = False
         asyncio._set_running_loop(self)
         try:
             main = self.create_task(coro)
@@ -149,15 +145,25 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 self.steps += 1
                 self.now_s += _STEP_S
                 handle.callback(*handle.args)
+                if self._is_killed:
+                    return None
                 if self.steps >= last and not is_done():
                     if until_step is None:
                         raise Stuck(f"not ended after {bound_steps} steps")
                     return None
+        except Killed:
+            return None
+        else:
             result: T = main.result()
             return result
         finally:
             self._abandon()
             asyncio._set_running_loop(None)
+
+    def kill(self) -> Killed:
+        """End the process at this very step; raise what is given, so that nothing below goes on either."""
+        self._is_killed = True
+        return Killed()
 
     def _advance(self, until_s: float | None, deadline_s: float) -> bool:
         """Go to the next timer; False if the process is killed before."""
@@ -184,8 +190,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Forget every task as a killed process does: what they would do next has no effect."""
         for task in self._tasks:
             if task.done():
+                if self._is_killed:
+                    task._log_traceback = False
                 continue
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own switch for this
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own switch
             coro: Any = task.get_coro()
             while coro.cr_frame is not None:
                 with suppress(BaseException):
@@ -213,6 +221,7 @@ def virtual_time(loop: VirtualLoop) -> Iterator[None]:
 @contextmanager
 def replaced(attributes: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
     """Replace (owner, name, value) for a while; a hundredth of what mock.patch costs."""
+    attributes = tuple(attributes)
     before = [(owner, name, owner.__dict__[name]) for owner, name, _ in attributes]
     try:
         for owner, name, value in attributes:
@@ -237,167 +246,10 @@ class VirtualClock:
         return _EPOCH + timedelta(seconds=self._loop.now_s + self.skew_s)
 
     def elapsed_s(self) -> float:
-        """Give seconds since the boot."""
+        """Give seconds since the boot; between two readings some time has passed."""
+        self._loop.now_s += _STEP_S
         return self._loop.now_s - self._booted_at_s
 
-
-class _Connection(sqlite3.Connection):
-    """A connection whose `execute` can be replaced (one of C has no place for that)."""
-
-
-class Disk:
-    """What survives a process: the ledger's committed state."""
-
-    _empty: bytes | None = None
-
-    def __init__(self) -> None:
-        self.connection = sqlite3.connect(":memory:", isolation_level=None, factory=_Connection)
-        if Disk._empty is None:
-            SqliteStore(self.connection).prepare(TARGET, new_ledger_id=LEDGER_ID, now=_EPOCH)  # type: ignore[arg-type]  # a NewType of str
-            Disk._empty = self.connection.serialize()
-        else:
-            self.connection.deserialize(Disk._empty)
-
-    def open(self) -> SqliteStore:
-        """Open the ledger as a new process does."""
-        self.connection.__dict__.pop("execute", None)
-        store = SqliteStore(self.connection)
-        store.attach()
-        return store
-
-    def fail_commit(self, number: int, *, is_done_all_the_same: bool) -> None:
-        """Let the process's nth COMMIT fail: before it reached the disk, or (worse) after."""
-        execute = self.connection.execute
-        commits = count()
-
-        def execute_or_fail(sql: str, *args: Any) -> sqlite3.Cursor:
-            if sql != "COMMIT" or next(commits) != number:
-                return execute(sql, *args)
-            if is_done_all_the_same:
-                execute(sql)
-            error = sqlite3.OperationalError("database or disk is full")
-            error.sqlite_errorcode = sqlite3.SQLITE_FULL
-            raise error
-
-        self.connection.__dict__["execute"] = execute_or_fail
-
-    def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Read what is committed."""
-        return self.connection.execute(sql, values).fetchall()
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    changes: Sequence[Change]
-    work: Callable[[SqliteStore], Any] | None
-    waiter: asyncio.Future[Any]
-
-
-_News = tuple["asyncio.Future[Any]", Any, "Exception | None"]
-
-
-class VirtualWriter:
-    """A `ledger.writer.Writer` without a thread: commits are grouped and take virtual time.
-
-    A commit becomes durable some time before its caller hears of it; a crash may fall between.
-    """
-
-    def __init__(
-        self,
-        store: SqliteStore,
-        loop: VirtualLoop,
-        dice: Random,
-        *,
-        latency_s: float,
-        trace: Callable[[str], None] | None = None,
-    ) -> None:
-        self._store = store
-        self._loop = loop
-        self._dice = dice
-        self._latency_s = latency_s
-        self._trace = trace
-        self._queue: list[_Job] = []
-        self._is_busy = False
-        self.is_dead = False
-
-    async def commit(self, changes: Sequence[Change]) -> None:
-        """Write one caller's changes with whatever else waits."""
-        await self._enqueue(changes, None)
-
-    async def call(self, work: Callable[[SqliteStore], T]) -> T:
-        """Run other work after all commits that were asked for before."""
-        if self._queue:
-            result: T = await self._enqueue((), work)
-            return result
-        self._check_alive()
-        result = work(self._store)
-        await asyncio.sleep(0)
-        return result
-
-    async def close(self) -> None:
-        """Refuse everything from now on."""
-        self.is_dead = True
-
-    def _check_alive(self) -> None:
-        if self.is_dead:
-            raise LedgerError("this process is dead", fix="none")
-
-    async def _enqueue(self, changes: Sequence[Change], work: Callable[[SqliteStore], Any] | None) -> Any:
-        self._check_alive()
-        job = _Job(changes, work, self._loop.create_future())
-        self._queue.append(job)
-        self._kick()
-        return await job.waiter
-
-    def _kick(self) -> None:
-        if not self._is_busy and self._queue:
-            self._is_busy = True
-            self._loop.call_later(self._dice.random() * self._latency_s, self._flush)
-
-    def _flush(self) -> None:
-        if self.is_dead:
-            return
-        jobs, self._queue = self._queue, []
-        news: list[_News] = []
-        commits: list[_Job] = []
-        for job in jobs:
-            if job.work is None:
-                commits.append(job)
-                continue
-            news += self._write(commits)
-            commits = []
-            news.append(self._read(job))
-        news += self._write(commits)
-        self._loop.call_later(self._dice.random() * self._latency_s, self._tell, news)
-
-    def _write(self, jobs: list[_Job]) -> list[_News]:
-        if not jobs:
-            return []
-        try:
-            verdicts: Sequence[Exception | None] = self._store.apply([job.changes for job in jobs])
-        except LedgerError as error:
-            verdicts = [error] * len(jobs)
-        if self._trace is not None:
-            for job, verdict in zip(jobs, verdicts, strict=True):
-                for change in job.changes:
-                    self._trace(f"disk {change} {verdict or ''}")
-        return [(job.waiter, None, verdict) for job, verdict in zip(jobs, verdicts, strict=True)]
-
-    def _read(self, job: _Job) -> _News:
-        if job.work is None:
-            raise AssertionError("a commit is no read")
-        try:
-            return (job.waiter, job.work(self._store), None)
-        except LedgerError as error:
-            return (job.waiter, None, error)
-
-    def _tell(self, news: list[_News]) -> None:
-        self._is_busy = False
-        self._kick()
-        for waiter, value, error in news:
-            if waiter.done():
-                continue
-            if error is None:
-                waiter.set_result(value)
-            else:
-                waiter.set_exception(error)
+    def jump(self, seconds: float) -> None:
+        """Let somebody set the wall clock."""
+        self.skew_s += seconds

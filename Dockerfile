@@ -26,5 +26,8 @@ WORKDIR /data
 VOLUME /data
 # bulkconn is process 1 and gets SIGTERM itself: it drains, and leaves the ledger whole.
 STOPSIGNAL SIGTERM
+# Asks what a worker serves; a command that serves nothing is as healthy as its process.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["python", "-c", \
+  "import os, urllib.request as u; p = os.getenv('BULKCONN_WORKER_METRICS_PORT'); p and u.urlopen(f'http://127.0.0.1:{p}/healthz')"]
 ENTRYPOINT ["bulkconn"]
 CMD ["--help"]

@@ -56,6 +56,9 @@ class Engine:
         """Start a service with its command and its environment."""
         one = SERVICES[service]
         env = {name: self.outside(value) for name, value in one.get("environment", {}).items()}
+        if "BULKCONN_WORKER_METRICS_PORT" in env:
+            # Out here all workers share one network.
+            env["BULKCONN_WORKER_METRICS_PORT"] = "0"
         return self.place.start(*map(self.outside, one["command"]), **env)
 
     def is_healthy(self, service: str) -> bool:

@@ -64,6 +64,14 @@ def test_compose_waits_for_what_is_healthy_or_done() -> None:
             assert is_healthy or how["condition"] == "service_completed_successfully"
 
 
+def test_compose_services_that_stay_have_health_checks() -> None:
+    """Whoever looks sees which one is ill; a command that ends by itself says so by its exit code."""
+    staying = {name for name, one in SERVICES.items() if "profiles" not in one and name != "submit"}
+    assert {name for name, one in SERVICES.items() if "healthcheck" in one} == staying
+    port = SERVICES["worker"]["environment"]["BULKCONN_WORKER_METRICS_PORT"]
+    assert f":{port}/readyz" in SERVICES["worker"]["healthcheck"]["test"][-1]
+
+
 def test_compose_worker_can_be_scaled() -> None:
     """No name, port or network of its own stands against a second one."""
     assert not {"container_name", "ports", "network_mode"} & SERVICES["worker"].keys()

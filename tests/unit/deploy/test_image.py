@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Final
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
 
+from tests.servers.private import free_port
 from tests.unit.deploy.containers import ROOT
+
+if TYPE_CHECKING:
+    import pytest
 
 _TEXT: Final = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
 STEPS: Final = [
@@ -28,6 +34,17 @@ def test_image_takes_signals_itself_and_is_not_root() -> None:
     assert words.index("USER") > max(
         number for number, word in enumerate(words) if word in {"RUN", "COPY", "FROM"}
     )
+
+
+def test_image_health_check_is_exec_form_and_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It passes where nothing is served, and fails where nobody answers on the port that was promised."""
+    _, _, command = dict(LAST)["HEALTHCHECK"].partition(" CMD ")
+    _, *words = json.loads(command)
+    monkeypatch.delenv("BULKCONN_WORKER_METRICS_PORT", raising=False)
+    assert subprocess.run([sys.executable, *words], check=False, timeout=60).returncode == 0
+    monkeypatch.setenv("BULKCONN_WORKER_METRICS_PORT", str(free_port()))
+    ill = subprocess.run([sys.executable, *words], check=False, timeout=60, capture_output=True)
+    assert ill.returncode != 0
 
 
 def test_image_is_slim_and_has_two_stages() -> None:

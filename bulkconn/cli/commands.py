@@ -66,6 +66,7 @@ def run() -> None:
         options.rows,
         options.pace,
         options.settle_grace,
+        options.insecure_http,
         options.output,
         options.logs_of(level="warning"),
     ]
@@ -221,6 +222,7 @@ def template() -> None:
     help="Left out: what the name of the output file says, else csv.",
 )
 @click.option("-o", "out", metavar="FILE", help="Where to write; left out or -: stdout.")
+@options.insecure_http
 def convert() -> None:
     r"""Make an inventory of what another tool knows: the databases of FILE, which may be - or a URL.
 

@@ -126,4 +126,6 @@ class Headings:
                 carried.append(header)
             elif lower not in BOOKKEEPING:
                 others.append((header, lower))
-        return cls(MappingProxyType(common), tuple(carried), tuple(others), tuple(twice_given(headers)))
+        # Several columns may have no header; one refusal is enough for all.
+        distinct = tuple(dict.fromkeys(others))
+        return cls(MappingProxyType(common), tuple(carried), distinct, tuple(twice_given(headers)))

@@ -79,3 +79,8 @@ def test_bookkeeping_of_an_export_is_what_no_row_needs() -> None:
         "inventory_row",
         "updated_at",
     } == BOOKKEEPING
+
+
+def test_headings_without_a_header_are_one() -> None:
+    """A row that spills over into several of them is refused once, not once for each."""
+    assert Headings.of(("name", "", "", "")).others == (("", ""),)

@@ -49,6 +49,11 @@ _PIECE_BYTES: Final = 128 * 1024
 _GZIP_WINDOW: Final = 31
 
 
+def is_packed(head: bytes) -> bool:
+    """Tell whether a file that begins so is unpacked before it is read."""
+    return head.startswith((_GZIP, _ZSTD))
+
+
 def unpacked(chunks: Iterator[bytes], file: str) -> Iterator[bytes]:
     """Give the chunks as they are, or what is in them if the first begins like gzip or Zstandard.
 

@@ -18,6 +18,7 @@ from bulkconn.inventory.csv_rows import read_csv
 from bulkconn.inventory.faults import Unreadable
 from bulkconn.inventory.formats import InventoryFormat, detect_encoding, detect_format
 from bulkconn.inventory.jsonl_rows import read_jsonl
+from bulkconn.inventory.packing import is_packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -79,7 +80,7 @@ def cut(
         head_bytes = file.read(_HEAD_BYTES)
         found = detect_encoding(head_bytes, encoding)
         format_ = detect_format(location.suffix, head_bytes, found)
-        if format_ not in _READERS or location.name.lower().endswith((".gz", ".zst")):
+        if format_ not in _READERS or is_packed(head_bytes):
             raise _not_in_parts(location.shown, "it is neither plain CSV nor JSONL")
         if "utf-8" not in found and found not in {"ascii", "cp1252", "latin-1", "iso-8859-1"}:
             raise _not_in_parts(location.shown, f"its encoding is {found}")

@@ -112,6 +112,7 @@ def test_slice_of_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
     [
         pytest.param("a.json", b'[{"name": "a"}]', "neither plain CSV nor JSONL", id="json"),
         pytest.param("a.csv.gz", b"\x1f\x8b", "neither plain CSV nor JSONL", id="packed"),
+        pytest.param("b.csv", b"\x1f\x8b", "neither plain CSV nor JSONL", id="packed without saying so"),
         pytest.param("a.xlsx", b"PK\x03\x04", "neither plain CSV nor JSONL", id="workbook"),
         pytest.param("a.csv", "name,source\n".encode("utf-16"), "its encoding is utf-16", id="utf-16"),
         pytest.param("gone.csv", None, "no file on a local or shared disk", id="missing"),

@@ -301,19 +301,21 @@ class Engine:
         run = self.run
         if not run.same_fault.is_tripped or self._attempter is None:
             return
-        for row in self._attempter.failed_alike:
-            if row.state is State.FAILED:
-                await run.move(
-                    row,
-                    Move(
-                        row.key,
-                        State.PENDING,
-                        run.clock.now(),
-                        run.run_id,
-                        error_code="same_fault",
-                        error_message=self.stops.reported.reason if self.stops.reported else None,
-                    ),
+        now, reason = run.clock.now(), self.stops.reported.reason if self.stops.reported else None
+        back = [row for row in self._attempter.failed_alike if row.state is State.FAILED]
+        # One commit: a second signal must not wait for a slow disk once a row.
+        await run.ledger.commit(
+            [
+                Move(
+                    *(row.key, State.PENDING, now, run.run_id),
+                    error_code="same_fault",
+                    error_message=reason,
                 )
+                for row in back
+            ]
+        )
+        for row in back:
+            run.follow(row, State.PENDING)
 
     async def _report(self, began_s: float, tally: Tally, exit_code_of: Callable[..., ExitCode]) -> Report:
         run = self.run

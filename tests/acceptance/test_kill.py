@@ -60,7 +60,7 @@ _WEATHERS = {
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seed", [1])
 def test_run_killed_at_fifty_random_moments_ends_exactly_once(
     seed: int, start_emulator: StartEmulator, open_workplace: OpenWorkplace

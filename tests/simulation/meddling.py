@@ -53,7 +53,7 @@ class Meddling:
         """Do what people do after a run has ended, one way or another."""
         dice, story = self._dice, self._story
         story.pass_time(dice.random() * dice.choice((0.0, 5.0, 300.0)))
-        if dice.random() < 0.3:
+        if dice.random() < 0.2:
             story.reboot()
         if dice.random() < 0.3 and not party.was_restored:
             self._edit_inventory(party)
@@ -65,7 +65,7 @@ class Meddling:
             self._hide_for_a_while(party)
         if self.has_strangers and dice.random() < 0.4:
             self._plant_between(party)
-        if dice.random() < 0.15 and party.snapshots and len(story.parties) == 1:
+        if dice.random() < 0.1 and party.snapshots and len(story.parties) == 1:
             self._restore_ledger(party)
         party.snapshots.append(party.disk.snapshot())
 
@@ -144,12 +144,9 @@ class Meddling:
     def _hide_for_a_while(self, party: Party) -> None:
         """Let listings leave out some of what we made.
 
-        Within the assumption only what the ledger knows: its row is never sent again. There it must not make
-        others slip through between two pages either.
+        Within the assumption only what the ledger knows: its row is never sent again.
         """
         story, dice = self._story, self._dice
-        if story.is_within and story.service.habits.shifts_pages:
-            return
         now_s = story.loop.now_s
         known = {made_id for (made_id,) in party.disk.rows("SELECT connection_id FROM rows")}
         there = [

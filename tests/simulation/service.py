@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pydantic import SecretStr
 
 from bulkconn.core.names import loose_name
-from bulkconn.core.plan import OnExisting
 from bulkconn.core.protocols import Token, TokenFailure
 from bulkconn.core.reply import Fault, FaultKind, Reply
 from tests.simulation.menu import (
-    LOOP,
     SILENT,
     WITH_EFFECT,
     Made,
@@ -93,7 +91,6 @@ class Service:
         self.posts += 1
         row = self._row_on_its_way(party, request)
         self._judge_resend(party, row, request.sandbox)
-        self._judge_first_send(party, row, request)
         wait_s, answer, made = self._fate(request, token)
         if made is not None:
             made.owner, made.key, made.client = party, row.key, party.client_id
@@ -143,27 +140,6 @@ class Service:
         sighted_s = self._sighted_s.get(sandbox, 0.0)
         if sighted_s < graced_s <= now_s and party.knows_connection(sandbox, before_s=graced_s):
             self.crimes.append(f"{row.key} was sent again though lookups showed nothing since its grace")
-
-    def _judge_first_send(self, party: Party, row: OnItsWay, request: ConnectionRequest) -> None:
-        """A row without an ambiguous attempt is not sent under a name that stood there before the run."""
-        habits = self.habits
-        if row.ambiguous or party.on_existing is OnExisting.CREATE or self.weather.blind:
-            return
-        if habits.shifts_pages and not habits.is_within:
-            # What goes while somebody pages makes a page begin too far on.
-            return
-        loose, since_s = loose_name(request.name), party.began_s
-        taken = [
-            made.id
-            for made in self.made
-            if made.spec_id == request.connection_spec_id
-            and made.sandbox == request.sandbox
-            and made.visible_s < since_s
-            and not (made.is_gone or made.hidden)
-            and loose_name(made.name) == loose
-        ]
-        if taken:
-            self.crimes.append(f"{row.key} was sent though {taken} had its name before the run began")
 
     def _keep_within(self, made: Made, end_s: float) -> None:
         if not self.habits.is_within:
@@ -260,20 +236,17 @@ class Service:
         page = found[first : first + size]
         items = [self._item(made) for made in page]
         links: dict[str, Any] = {}
-        asked = query.continuation_token or ""
-        token = asked if asked.startswith(LOOP) else None
-        if token is None and first + size < len(found):
+        if first + size < len(found):
             token = str(first + size) if self.habits.shifts_pages else page[-1].id
-        if token is not None:
             links = {"next": {"href": f"https://evil.example.com/x?continuationToken={token}"}}
         odd = odd_page(fault, items, links, first) if fault is not None else None
         return odd or Reply(200, {"items": items, "_links": links})
 
     def _first(self, query: PageQuery, found: list[Made]) -> int:
         """Say where a page begins: at a number, or behind the connection that the last one ended with."""
-        token = (query.continuation_token or "0").removeprefix(LOOP)
-        if token.isdigit():
-            return int(token)
+        token = query.continuation_token
+        if not token or token.isdigit():
+            return int(token or 0)
         last = next(made for made in self.made if made.id == token)
         order = self._order(last)
         return sum(self._order(made) <= order for made in found)

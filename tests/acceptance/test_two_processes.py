@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def holder(emulator: EmulatorProcess, place: Workplace) -> Running:
     """Give a run that holds the ledger and is in the middle of its work."""
     place.inventory(120)
-    running = place.start("run", "inventory.csv", BULKCONN_RATE="40")
+    running = place.start("run", "inventory.csv", BULKCONN_RATE="15")
     emulator.wait_for(lambda books: books["posts"] >= 10, running)
     return running
 

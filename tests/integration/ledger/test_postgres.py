@@ -29,6 +29,7 @@ from bulkconn.ledger.postgres_opening import open_postgres, open_postgres_read_o
 from bulkconn.ledger.postgres_url import parse_place
 from bulkconn.ledger.queries import read_summary
 from bulkconn.ledger.schema import FORMAT_VERSION
+from bulkconn.ledger.shards import Submission, insert_shard, insert_submission
 from tests.fakes.postgres import fresh_schema, server_url
 from tests.integration.ledger.building import (
     RUN,
@@ -237,11 +238,15 @@ async def test_holder_of_a_shard_sees_doubts_of_its_own_rows_only(url: str) -> N
     async with held(url, FIRST) as whole:
         await fill(whole, mine, other)
         await whole.commit([intent(mine), doubted(mine), intent(other), doubted(other)])
-        await whole._writer.call(
-            lambda store: store._write(
-                lambda db: db.execute("UPDATE rows SET shard = CASE WHEN name = 'mine' THEN 1 ELSE 2 END")
-            )
-        )
+        now = START
+
+        def submit(db: Database) -> None:
+            insert_submission(db, 1, Submission(RUN, "default", 0, ("a.csv",), {}))
+            for number, row in enumerate((mine, other), 1):
+                shard_id = insert_shard(db, 1, number, {"rows": 1}, now)
+                db.execute("UPDATE rows SET shard = ? WHERE key = ?", (shard_id, row.key))
+
+        await whole.write(submit)
     async with held(url, replace(FIRST, scope=Scope("shard 1"), shard=1)) as worker:
         assert [row.key for row in await worker.doubted(after=None, limit=9)] == [mine.key]
         assert (await worker.summary()).counts[State.IN_DOUBT] == 1

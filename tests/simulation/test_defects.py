@@ -16,6 +16,7 @@ SEEDS = 2000
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", DEFECTS)
 def test_defect_planted_on_purpose_is_caught(name: str) -> None:
     """One of the first 2,000 seeds says what the defect broke."""

@@ -24,8 +24,8 @@ _TWISTS: Final[tuple[Callable[[str], str], ...]] = (
     lambda name: f" {name}",
     lambda name: name.replace("é", "e\u0301"),
 )
-#: A row that was sent and of which nothing ambiguous is open.
-_DOUBTED: Final = "SELECT key FROM rows WHERE ambiguous > 0 OR state IN ('sending', 'in_doubt')"
+#: Rows of which an attempt may have been processed, and the names that they were sent under.
+_DOUBTED: Final = "SELECT key, sent_name FROM rows WHERE ambiguous > 0 OR state IN ('sending', 'in_doubt')"
 
 
 class Meddling:
@@ -53,7 +53,7 @@ class Meddling:
         """Do what people do after a run has ended, one way or another."""
         dice, story = self._dice, self._story
         story.pass_time(dice.random() * dice.choice((0.0, 5.0, 300.0)))
-        if dice.random() < 0.2:
+        if dice.random() < 0.45:
             story.reboot()
         if dice.random() < 0.3 and not party.was_restored:
             self._edit_inventory(party)
@@ -65,7 +65,7 @@ class Meddling:
             self._hide_for_a_while(party)
         if self.has_strangers and dice.random() < 0.4:
             self._plant_between(party)
-        if dice.random() < 0.1 and party.snapshots and len(story.parties) == 1:
+        if dice.random() < 0.15 and party.snapshots and len(story.parties) == 1:
             self._restore_ledger(party)
         party.snapshots.append(party.disk.snapshot())
 
@@ -144,9 +144,12 @@ class Meddling:
     def _hide_for_a_while(self, party: Party) -> None:
         """Let listings leave out some of what we made.
 
-        Within the assumption only what the ledger knows: its row is never sent again.
+        Within the assumption only what the ledger knows: its row is never sent again. There it must not make
+        others slip through between two pages either.
         """
         story, dice = self._story, self._dice
+        if story.is_within and story.service.habits.shifts_pages:
+            return
         now_s = story.loop.now_s
         known = {made_id for (made_id,) in party.disk.rows("SELECT connection_id FROM rows")}
         there = [
@@ -199,11 +202,11 @@ class Meddling:
                 service.plant(self._stranger(line, "human", now_s + dice.random() * 30.0))
 
     def _plant_between(self, party: Party) -> None:
-        """Plant one that shows before the next intent of a row that has no ambiguous attempt."""
+        """Plant one that shows before the next intent of a row without an ambiguous attempt in any ledger."""
         if not self._story.is_within:
             return
-        doubted = {key for (key,) in party.disk.rows(_DOUBTED)}
-        free = [line for line in party.lines if line.endpoint().key not in doubted]
+        doubted = {one for each in self._story.parties for row in each.disk.rows(_DOUBTED) for one in row}
+        free = [line for line in party.lines if not doubted & {line.endpoint().key, line.name}]
         if free:
             client = self._dice.choice((None, party.client_id, "human"))
             stranger = self._stranger(self._dice.choice(free), client, self._story.loop.now_s)

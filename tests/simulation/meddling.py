@@ -35,6 +35,8 @@ class Meddling:
         self._story = story
         self._dice = story.dice
         self._next_row = len(story.parties[0].lines)
+        #: Keys and names that were in doubt in any ledger; one that is put back is in doubt of them anew.
+        self._doubted: set[str] = set()
         self.has_strangers = self._dice.random() < 0.5
 
     def before_everything(self) -> None:
@@ -52,6 +54,7 @@ class Meddling:
     def between(self, party: Party) -> None:
         """Do what people do after a run has ended, one way or another."""
         dice, story = self._dice, self._story
+        self._note_doubts()
         story.pass_time(dice.random() * dice.choice((0.0, 5.0, 300.0)))
         if dice.random() < 0.45:
             story.reboot()
@@ -201,16 +204,27 @@ class Meddling:
             elif service.habits.shows_client:
                 service.plant(self._stranger(line, "human", now_s + dice.random() * 30.0))
 
+    def _note_doubts(self) -> None:
+        for party in self._story.parties:
+            self._doubted.update(one for row in party.disk.rows(_DOUBTED) for one in row if one is not None)
+
     def _plant_between(self, party: Party) -> None:
-        """Plant one that shows before the next intent of a row without an ambiguous attempt in any ledger."""
-        if not self._story.is_within:
+        """Plant one that shows before the next intent of its row.
+
+        Under the name of a row that is in doubt, or that a ledger put back would be in doubt of, only one
+        whose creator is shown: nothing else in a listing tells a namesake from ours.
+        """
+        story, dice = self._story, self._dice
+        if not story.is_within:
             return
-        doubted = {one for each in self._story.parties for row in each.disk.rows(_DOUBTED) for one in row}
-        free = [line for line in party.lines if not doubted & {line.endpoint().key, line.name}]
-        if free:
-            client = self._dice.choice((None, party.client_id, "human"))
-            stranger = self._stranger(self._dice.choice(free), client, self._story.loop.now_s)
-            self._story.service.plant(stranger)
+        line = dice.choice(party.lines)
+        client = dice.choice((None, party.client_id, "human"))
+        if self._doubted & {line.endpoint().key, line.name}:
+            if not story.service.habits.shows_client:
+                return
+            client = "human"
+            story.note("stranger during a doubt")
+        story.service.plant(self._stranger(line, client, story.loop.now_s))
 
     def _plant_bystanders(self) -> None:
         """Let others make connections that are none of our business while we page through them.

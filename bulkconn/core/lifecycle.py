@@ -34,19 +34,22 @@ class State(StrEnum):
     FAILED = "failed"
     #: A human must look: something of that name exists that is not certainly ours, or a twin showed up.
     HELD = "held"
+    #: Its connection was created here and, on request, deleted again.
+    DELETED = "deleted"
 
 
-#: Every legal move. `failed` and `held` go back to `pending` only when the user asks for it, or, in the
-#: same commit as a further move, when a late twin is found.
+#: Every legal move. `failed`, `held` and `deleted` go back to `pending` only when the user asks for it, or, in
+#: the same commit as a further move, when a late twin is found.
 MOVES: Final[Mapping[State, frozenset[State]]] = MappingProxyType(
     {
         State.PENDING: frozenset({State.SENDING, State.ADOPTED, State.HELD, State.FAILED}),
         State.SENDING: frozenset({State.CREATED, State.IN_DOUBT, State.FAILED, State.PENDING}),
         State.IN_DOUBT: frozenset({State.CREATED, State.HELD, State.PENDING}),
-        State.CREATED: frozenset({State.HELD}),
+        State.CREATED: frozenset({State.HELD, State.DELETED}),
         State.ADOPTED: frozenset(),
         State.FAILED: frozenset({State.PENDING}),
-        State.HELD: frozenset({State.PENDING}),
+        State.HELD: frozenset({State.PENDING, State.CREATED, State.DELETED}),
+        State.DELETED: frozenset({State.PENDING}),
     }
 )
 

@@ -72,6 +72,8 @@ def plan_action(endpoint: Endpoint, record: LedgerRecord | None, *, retry_failed
             if retry_failed:
                 return PlannedAction(Action.CREATE, State.PENDING)
             return PlannedAction(Action.SKIP, State.FAILED)
+        case State.DELETED:
+            return PlannedAction(Action.SKIP, State.DELETED)
         case State.HELD:
             if record.ambiguous == 0 and record.connection_id is None:
                 return PlannedAction(Action.CREATE, State.HELD)

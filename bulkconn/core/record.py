@@ -226,6 +226,16 @@ class NameConflict:
 
 
 @dataclass(frozen=True, slots=True)
+class PaceNote:
+    """From `at` on a run sent at most `rate_per_s` requests per second; its gate was closed for so long (s)."""
+
+    at: datetime
+    rate_per_s: float
+    ceiling_per_s: float
+    closed_for_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorGroup:
     """Rows that share a state and an error code; `example` is one of their messages, redacted."""
 

@@ -26,7 +26,7 @@ class Tally:
     def __init__(self, counts: Mapping[str, int] | None = None) -> None:
         self._counts = dict.fromkeys(COUNT_NAMES, 0)
         for name, rows in (counts or {}).items():
-            self._counts["in_doubt" if name == "sending" else name] += rows
+            self.add("in_doubt" if name == "sending" else name, rows)
 
     @property
     def rows(self) -> int:
@@ -35,17 +35,17 @@ class Tally:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Rows per final state, every documented name present."""
-        return dict(self._counts)
+        """Rows per final state, every documented name present; `deleted` only where a row is."""
+        return {name: rows for name, rows in self._counts.items() if rows or name in COUNT_NAMES}
 
     def add(self, name: str, rows: int = 1) -> None:
         """Count rows in."""
-        self._counts[name] += rows
+        self._counts[name] = self._counts.get(name, 0) + rows
 
     def move(self, source: str, target: str) -> None:
         """Let one row change its place."""
-        self._counts[source] -= 1
-        self._counts[target] += 1
+        self.add(source, -1)
+        self.add(target)
 
 
 @dataclass(slots=True)

@@ -112,7 +112,7 @@ class TwinWatch:
         else:
             reason = "a late twin showed up"
         changes = []
-        if record.state in {State.FAILED, State.HELD}:
+        if record.state in {State.FAILED, State.HELD, State.DELETED}:
             changes.append(Move(record.key, State.PENDING, now, run.run_id))
         changes.append(
             Move(

@@ -15,6 +15,7 @@ from bulkconn.core.record import (
     LedgerRecord,
     LedgerSummary,
     NameConflict,
+    PaceNote,
     RowStanding,
     SentAs,
     Target,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from bulkconn.core.names import ConnectionId, EndpointKey
+    from bulkconn.core.names import ConnectionId, EndpointKey, RunId
     from bulkconn.ledger.database import Database
 
 _T = TypeVar("_T")
@@ -194,6 +195,15 @@ def read_summary(db: Database, own: Own = EVERY_ROW) -> LedgerSummary:
         oldest_doubt_at=None if oldest is None else decode_time(oldest),
         last_run_id=None if run is None else run[0],
     )
+
+
+def read_paces(db: Database, run_id: RunId) -> list[PaceNote]:
+    """Give at which pace a run went, in the order of time; of format 3 and later."""
+    sql = """
+        SELECT at, rate_per_s, ceiling_per_s, closed_for_s FROM paces
+        WHERE run = (SELECT id FROM runs WHERE run_id = ?) ORDER BY at, id
+    """
+    return [PaceNote(decode_time(at), *rest) for at, *rest in db.execute(sql, (run_id,))]
 
 
 def read_specs(db: Database) -> dict[Place, ServiceSpec]:

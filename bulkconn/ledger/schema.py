@@ -143,11 +143,56 @@ _SPECS: Final = """
     ) WITHOUT ROWID
 """
 
+# Format 3. What became of rows after their creation, and at which pace runs went.
+_AFTERWARDS: Final = (
+    # The newest word of the service on a row's connection; an older one is overwritten.
+    """
+    CREATE TABLE verifications (
+        row_id INTEGER NOT NULL UNIQUE REFERENCES rows (id),
+        run INTEGER NOT NULL REFERENCES runs (id),
+        at INTEGER NOT NULL,
+        connection_id TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        code TEXT,
+        message TEXT,
+        request_id TEXT
+    )
+    """,
+    # How far a change of credentials has come. `rotation` is the run that began it: one that was cut off is
+    # gone on with, and a row that is done in it is not sent again.
+    """
+    CREATE TABLE rotations (
+        row_id INTEGER NOT NULL UNIQUE REFERENCES rows (id),
+        rotation INTEGER NOT NULL REFERENCES runs (id),
+        run INTEGER NOT NULL REFERENCES runs (id),
+        at INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        code TEXT,
+        message TEXT,
+        request_id TEXT
+    )
+    """,
+    # Written where the pace changes or the gate closes, a few times a second at most.
+    """
+    CREATE TABLE paces (
+        id INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL REFERENCES runs (id),
+        at INTEGER NOT NULL,
+        rate_per_s REAL NOT NULL,
+        ceiling_per_s REAL NOT NULL,
+        closed_for_s REAL NOT NULL
+    )
+    """,
+    "CREATE INDEX paces_by_run ON paces (run, at)",
+)
+
 #: `MIGRATIONS[n]` leads from format n to n + 1; format 0 is an empty file.
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = ((*_TABLES, *_INDEXES), (_SPECS,))
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = ((*_TABLES, *_INDEXES), (_SPECS,), _AFTERWARDS)
 
 #: The first format that has `specs`: an older ledger that is only read has none.
 SPECS_SINCE: Final = 2
+#: The first format that has `verifications`, `rotations` and `paces`.
+AFTERWARDS_SINCE: Final = 3
 
 FORMAT_VERSION: Final = len(MIGRATIONS)
 

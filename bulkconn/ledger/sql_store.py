@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from bulkconn.core.names import RunId
-    from bulkconn.core.record import Change, DoubtSince, LedgerInfo
+    from bulkconn.core.record import Change, DoubtSince, LedgerInfo, PaceNote
     from bulkconn.core.service_spec import ServiceSpec
     from bulkconn.ledger.database import Database
     from bulkconn.ledger.queries import Own
@@ -44,6 +44,9 @@ _CUT_ROWS: Final = """
 """
 
 
+_NOTE_PACE: Final = (
+    "INSERT INTO paces (run, at, rate_per_s, ceiling_per_s, closed_for_s) VALUES (?, ?, ?, ?, ?)"
+)
 _KEEP_SPEC: Final = """
     INSERT INTO specs (sandbox, connection_spec_id, read_at, document) VALUES (?, ?, ?, ?)
     ON CONFLICT (sandbox, connection_spec_id) DO UPDATE
@@ -156,6 +159,14 @@ class SqlStore(ABC):
         self._write(
             lambda db: db.execute("UPDATE runs SET ended_at = ?, summary = ? WHERE run_id = ?", values)
         )
+
+    def note_paces(self, run_id: RunId, paces: Sequence[PaceNote]) -> None:
+        """Keep at which pace a run went; lost without harm."""
+        run = self._runs[run_id]
+        values = [
+            (run, encode_time(one.at), one.rate_per_s, one.ceiling_per_s, one.closed_for_s) for one in paces
+        ]
+        self._write(lambda db: [db.execute(_NOTE_PACE, one) for one in values])
 
     def keep_specs(self, specs: Sequence[ServiceSpec]) -> None:
         """Keep what the service said of connection specs; a newer copy takes the place of an older one."""

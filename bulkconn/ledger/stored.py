@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         LedgerRecord,
         LedgerSummary,
         NameConflict,
+        PaceNote,
         RowStanding,
         Watch,
     )
@@ -104,6 +105,14 @@ class StoredLedger:
     async def summary(self) -> LedgerSummary:
         """Count all rows that this ledger works on."""
         return await self._read(lambda db: queries.read_summary(db, self._own))
+
+    async def note_paces(self, run_id: RunId, paces: Sequence[PaceNote]) -> None:
+        """Keep at which pace a run went."""
+        await self._writer.call(lambda store: store.note_paces(run_id, paces))
+
+    async def paces(self, run_id: RunId) -> list[PaceNote]:
+        """Give at which pace a run went, in the order of time."""
+        return await self._read(lambda db: queries.read_paces(db, run_id))
 
     async def specs(self) -> dict[Place, ServiceSpec]:
         """Give what the service said of connection specs, as far as it was kept."""

@@ -58,7 +58,7 @@ class MemoryLedger:
 
     def __init__(self, clock: Clock, *, target: Target = TARGET) -> None:
         self._clock = clock
-        self.info = LedgerInfo(LedgerId("memory"), target, format_version=2)
+        self.info = LedgerInfo(LedgerId("memory"), target, format_version=3)
         self.rows: dict[EndpointKey, LedgerRecord] = {}
         self.attempts: list[Attempt] = []
         self.runs: dict[RunId, Mapping[str, object]] = {}

@@ -559,4 +559,4 @@ async def test_summary_counts_states_and_groups_errors_by_size(fresh: OpenLedger
 async def test_info_names_the_target(fresh: OpenLedger) -> None:
     """A ledger knows which target it belongs to."""
     async with fresh() as ledger:
-        assert (ledger.info.target, ledger.info.format_version) == (TARGET, 2)
+        assert (ledger.info.target, ledger.info.format_version) == (TARGET, 3)

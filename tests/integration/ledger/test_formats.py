@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,8 @@ import pytest
 
 from bulkconn.core.errors import LedgerTooNew
 from bulkconn.core.lifecycle import State
-from bulkconn.core.names import EndpointKey, LedgerId
+from bulkconn.core.names import EndpointKey, LedgerId, RunId
+from bulkconn.core.record import PaceNote
 from bulkconn.core.service_spec import Place, ServiceSpec
 from bulkconn.ledger import queries
 from bulkconn.ledger.export import iter_export
@@ -67,7 +68,7 @@ def test_ledger_of_format_1_is_migrated_by_a_run_and_keeps_everything(old: Path)
         content = [before.execute(sql).fetchall() for sql in _EVERYTHING]
     target = target_of(old)
     with open_store(old, target, now=START, new_ledger_id=LedgerId("other")) as store:
-        assert store.info.format_version == FORMAT_VERSION == 2
+        assert store.info.format_version == FORMAT_VERSION == 3
         assert store.info.ledger_id == "7741c63c-1d50-4f24-ab47-b54aca43a8c5"
         assert store.read(queries.read_specs) == {}
         store.keep_specs([spec()])
@@ -85,11 +86,26 @@ def test_ledger_of_a_newer_format_is_refused_and_left_as_it_is(old: Path) -> Non
     with closing(sqlite3.connect(old)) as connection:
         connection.execute(f"PRAGMA user_version = {FORMAT_VERSION + 1}")
     content = old.read_bytes()
-    with pytest.raises(LedgerTooNew, match="has format 3, this bulkconn knows up to 2"):
+    with pytest.raises(LedgerTooNew, match="has format 4, this bulkconn knows up to 3"):
         open_store(old, target, now=START, new_ledger_id=LedgerId("other"))
-    with pytest.raises(LedgerTooNew, match="has format 3, this bulkconn knows up to 2"):
+    with pytest.raises(LedgerTooNew, match="has format 4, this bulkconn knows up to 3"):
         open_read_only(old)
     assert old.read_bytes() == content
+
+
+async def test_paces_come_back_in_the_order_of_time(tmp_path: Path) -> None:
+    """At which pace a run went is kept with the run, to the microsecond."""
+    ledger = await open_ledger(tmp_path / "o.ledger.db")
+    run, other = RunId("r1"), RunId("r2")
+    for one in (run, other):
+        await ledger.begin_run(one, START, {})
+    first = PaceNote(START, 20.0, 20.0)
+    second = PaceNote(START + timedelta(microseconds=7), 14.5, 20.0, 2.25)
+    await ledger.note_paces(run, [second])
+    await ledger.note_paces(run, [first])
+    assert await ledger.paces(run) == [first, second]
+    assert await ledger.paces(other) == []
+    await ledger.close()
 
 
 async def test_specs_that_are_kept_come_back_and_a_newer_copy_replaces_an_older(tmp_path: Path) -> None:

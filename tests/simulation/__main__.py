@@ -22,10 +22,13 @@ _CHUNK = 25
 
 def judge(seed: int, *, on_file: bool = False) -> Verdict:
     """Play one seed; what the engine did not catch is a fault like any other."""
+    began_s = time.process_time()
     try:
-        return simulate(seed, on_file=on_file)
+        verdict = simulate(seed, on_file=on_file)
     except Exception as error:  # noqa: BLE001 - a defect of ours, to be told with its seed
-        return Verdict(seed, faults=[f"{type(error).__name__}: {error}"])
+        verdict = Verdict(seed, faults=[f"{type(error).__name__}: {error}"])
+    verdict.cpu_s = time.process_time() - began_s
+    return verdict
 
 
 def judge_all(seeds: Sequence[int], jobs: int, *, on_file: bool = False) -> Iterator[Verdict]:
@@ -57,13 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began_s = time.perf_counter()
     seeds = range(asked.first, asked.first + asked.seeds)
     failed = posts = crashes = runs = twins = within = 0
-    longest_s = 0.0
+    longest_s = cpu_s = 0.0
     met: Counter[str] = Counter()
     for verdict in judge_all(seeds, asked.jobs, on_file=asked.on_file):
         met += verdict.met
         posts, crashes, runs = posts + verdict.posts, crashes + verdict.crashes, runs + verdict.runs
         twins, within = twins + verdict.twins, within + verdict.is_within
-        longest_s = max(longest_s, verdict.longest_s)
+        longest_s, cpu_s = max(longest_s, verdict.longest_s), cpu_s + verdict.cpu_s
         if verdict.faults:
             failed += 1
             _say(f"seed {verdict.seed} FAILED: {'; '.join(verdict.faults)}")
@@ -73,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _say(
         f"{asked.seeds} seeds ({within} within the assumption) of {ROWS} rows, {failed} failed; {runs} runs, "
         f"{crashes} crashes, {posts} POSTs, {twins} twins; longest run {longest_s:.0f} virtual seconds; "
-        f"{asked.seeds / seconds:.0f} seeds/s, {asked.seeds / seconds / asked.jobs:.0f} a core"
+        f"{asked.seeds / seconds:.0f} seeds/s, {asked.seeds / cpu_s:.0f} in a second of a core's own time"
     )
     _say("met: " + ", ".join(f"{what} {times}" for what, times in sorted(met.items())))
     return 1 if failed else 0

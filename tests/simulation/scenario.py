@@ -40,6 +40,8 @@ class Verdict:
     twins: int = 0
     runs: int = 0
     longest_s: float = 0.0
+    #: What it cost, in seconds of a core.
+    cpu_s: float = 0.0
     is_within: bool = True
     #: What the seed met, and how often.
     met: Counter[str] = field(default_factory=Counter)

@@ -38,8 +38,8 @@ class State(StrEnum):
     DELETED = "deleted"
 
 
-#: Every legal move. `failed`, `held` and `deleted` go back to `pending` only when the user asks for it, or, in
-#: the same commit as a further move, when a late twin is found.
+#: Every legal move. `failed`, `held` and `deleted` go back to `pending` only when the user asks for it, or,
+#: in the same commit as a further move, when a late twin is found.
 MOVES: Final[Mapping[State, frozenset[State]]] = MappingProxyType(
     {
         State.PENDING: frozenset({State.SENDING, State.ADOPTED, State.HELD, State.FAILED}),

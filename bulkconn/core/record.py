@@ -227,7 +227,7 @@ class NameConflict:
 
 @dataclass(frozen=True, slots=True)
 class PaceNote:
-    """From `at` on a run sent at most `rate_per_s` requests per second; its gate was closed for so long (s)."""
+    """From `at` on a run sent at most `rate_per_s` requests a second; its gate was closed for so long (s)."""
 
     at: datetime
     rate_per_s: float

@@ -24,7 +24,7 @@ class Tally:
     """Counts that follow every row from state to state, so that they always add up to `rows`."""
 
     def __init__(self, counts: Mapping[str, int] | None = None) -> None:
-        self._counts = dict.fromkeys(COUNT_NAMES, 0)
+        self._counts = dict.fromkeys((*COUNT_NAMES, "deleted"), 0)
         for name, rows in (counts or {}).items():
             self.add("in_doubt" if name == "sending" else name, rows)
 
@@ -40,7 +40,7 @@ class Tally:
 
     def add(self, name: str, rows: int = 1) -> None:
         """Count rows in."""
-        self._counts[name] = self._counts.get(name, 0) + rows
+        self._counts[name] += rows
 
     def move(self, source: str, target: str) -> None:
         """Let one row change its place."""

@@ -104,6 +104,7 @@ async def bring_to(ledger: Ledger, row: Endpoint, state: State) -> None:
         State.ADOPTED: [move(row, State.ADOPTED, connection_id=ConnectionId("old"))],
         State.FAILED: [move(row, State.FAILED)],
         State.HELD: [move(row, State.HELD)],
+        State.DELETED: [intent(row), created(row), move(row, State.DELETED)],
     }
     await ledger.commit(ways[state])
 

@@ -11,10 +11,11 @@ LEGAL = {
     State.PENDING: {State.SENDING, State.ADOPTED, State.HELD, State.FAILED},
     State.SENDING: {State.CREATED, State.IN_DOUBT, State.FAILED, State.PENDING},
     State.IN_DOUBT: {State.CREATED, State.HELD, State.PENDING},
-    State.CREATED: {State.HELD},
+    State.CREATED: {State.HELD, State.DELETED},
     State.ADOPTED: set(),
     State.FAILED: {State.PENDING},
-    State.HELD: {State.PENDING},
+    State.HELD: {State.PENDING, State.CREATED, State.DELETED},
+    State.DELETED: {State.PENDING},
 }
 
 

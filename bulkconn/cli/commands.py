@@ -27,7 +27,17 @@ def plan() -> None:
 
 @options.command("run", body="bulkconn.cli.onboarding:run", epilog=options.INVENTORIES)
 @options.inventories
-@options.group_of([options.ledger, options.check_specs, *_RUN, options.yes, options.output, options.logs])
+@options.group_of(
+    [
+        options.ledger,
+        options.check_specs,
+        *_RUN,
+        options.yes,
+        options.outside,
+        options.output,
+        options.logs,
+    ]
+)
 def run() -> None:
     """Create every base connection of the inventories; the same command again resumes.
 
@@ -125,7 +135,15 @@ def check() -> None:
 
 @options.command("settle", body="bulkconn.cli.settling:settle", epilog=options.CREDENTIALS)
 @options.group_of(
-    [options.ledger, options.target, options.pace, options.patience, options.output, options.logs]
+    [
+        options.ledger,
+        options.target,
+        options.pace,
+        options.patience,
+        options.outside,
+        options.output,
+        options.logs,
+    ]
 )
 def settle() -> None:
     """Look up every row in doubt, and every name that may still get a late twin. Nothing is sent."""

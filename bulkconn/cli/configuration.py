@@ -22,14 +22,14 @@ KEYS: Final = (
     *("sandbox", "platform_cloud", "encoding", "skip_invalid", "forbid_plaintext_secrets"),
     "check_specs",
     *("rate", "concurrency", "max_attempts", "max_resends", "settle_grace", "max_wait", "drain"),
-    *("on_existing", "marker", "scopes"),
+    *("on_existing", "marker", "scopes", "events"),
 )
 _SECRETS: Final = ("client_secret", "access_token")
 #: Variables that name a file with the value of another one: containers are given secrets so. `PGPASSWORD` is
 #: libpq's, for the ledger.
 FROM_FILES: Final = (
     *("BULKCONN_CLIENT_SECRET_FILE", "BULKCONN_ACCESS_TOKEN_FILE", "BULKCONN_INVENTORY_AUTHORIZATION_FILE"),
-    *("BULKCONN_LEDGER_FILE", "PGPASSWORD_FILE"),
+    *("BULKCONN_LEDGER_FILE", "PGPASSWORD_FILE", "BULKCONN_NOTIFY_FILE"),
 )
 
 

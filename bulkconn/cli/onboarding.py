@@ -13,6 +13,7 @@ from bulkconn.cli.given import Given
 from bulkconn.cli.ledgers import LedgerView
 from bulkconn.cli.logs import configure_logs
 from bulkconn.cli.looking import look_at_specs
+from bulkconn.cli.observing import observing
 from bulkconn.cli.progress import showing
 from bulkconn.cli.reporting import as_interrupted, emit_run, note_warnings
 from bulkconn.cli.signals import listening
@@ -56,8 +57,10 @@ def run(params: Mapping[str, Any]) -> int:
 async def _run(given: Given, paths: Sequence[str], world: World) -> int:
 
     with listening() as interrupts:
-        report = await onboard(given, paths, world, interrupts)
-    emit_run(report, given, command="run")
+        async with observing(given, world, interrupts, paths=paths) as observed:
+            report = await onboard(given, paths, observed.world, interrupts)
+            emit_run(report, given, command="run")
+            await observed.end(report)
     return int(report.exit_code)
 
 

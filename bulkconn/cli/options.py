@@ -265,6 +265,20 @@ policy: Final = group_of(
         ),
     ]
 )  # fmt: skip
+outside: Final = group_of(
+    [
+        _option(
+            "--events", "BULKCONN_EVENTS",
+            "Append a JSON line for each thing that happens (docs/events.md); -: to stdout.", metavar="FILE",
+        ),
+        _option(
+            "--notify", "BULKCONN_NOTIFY",
+            "POST the summary there as JSON at the end; https, or http on this machine. It may be a secret: "
+            "better set the variable.",
+            metavar="URL",
+        ),
+    ]
+)  # fmt: skip
 yes: Final = click.option(
     "-y", "--yes", is_flag=True, help="Do not ask before --on-existing create on a new ledger."
 )

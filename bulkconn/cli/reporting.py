@@ -31,7 +31,8 @@ def emit_run(report: Report, given: Given, *, command: str) -> None:
         elif report.exit_code is ExitCode.INVENTORY_INVALID:
             emit_refusal(report)
         else:
-            click.echo(render_summary(report, command=command))
+            # Where events have stdout, it is theirs alone.
+            click.echo(render_summary(report, command=command), err=given.text("events") == "-")
 
 
 def emit_refusal(report: Report) -> None:

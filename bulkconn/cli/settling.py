@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bulkconn.cli.given import Given
 from bulkconn.cli.logs import configure_logs
+from bulkconn.cli.observing import observing
 from bulkconn.cli.progress import showing
 from bulkconn.cli.reporting import as_interrupted, emit_run
 from bulkconn.cli.secretstores import references_of
@@ -43,8 +44,10 @@ def settle(params: Mapping[str, Any]) -> int:
 async def _settle(given: Given, world: World) -> int:
 
     with listening() as interrupts:
-        report = await look(given, world, interrupts)
-    emit_run(report, given, command="settle")
+        async with observing(given, world, interrupts) as observed:
+            report = await look(given, observed.world, interrupts)
+            emit_run(report, given, command="settle")
+            await observed.end(report)
     return int(report.exit_code)
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bulkconn.core.endpoint import ConnectionRequest
+    from bulkconn.core.facts import Fact
     from bulkconn.core.names import ConnectionId, EndpointKey, RunId
     from bulkconn.core.record import (
         Change,
@@ -262,4 +263,12 @@ class SecretResolver(Protocol):
             SecretUnavailable: one cannot be resolved; the message names it and holds no secret.
             SecretStoreDown: a store cannot be asked, so nothing more can be sent that needs it.
         """
+        ...
+
+
+class Listener(Protocol):
+    """Somebody who wants to know what a run does; told at once, on the event loop, so it must not wait."""
+
+    def hear(self, fact: Fact, at: datetime, run_id: RunId | None) -> None:
+        """Take note of a fact of a run (None: of a command whose run did not begin); must not raise."""
         ...

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from bulkconn.core.facts import PlaceParked
 from bulkconn.core.outcome import Outcome, OutcomeKind, Scope
 from bulkconn.core.remedies import remedy_for
 from bulkconn.core.report import Stop
@@ -41,10 +42,12 @@ def tell_everybody(run: RunContext, outcome: Outcome, sent: Sent) -> None:
         run.stops.stop(_too_long(run, outcome.closes_gate_s))
     if outcome.stops_run:
         run.stops.stop(_stop(outcome))
-    elif outcome.kind is OutcomeKind.NOT_POSSIBLE and run.stops.park(_stop(outcome), sandbox, source):
+    elif outcome.kind is OutcomeKind.NOT_POSSIBLE and run.stops.park(stop := _stop(outcome), sandbox, source):
         run.log.warning(
             "place.parked", scope=outcome.scope.value, sandbox=sandbox, source=source, code=outcome.code
         )
+        parked_source = source if outcome.scope is Scope.SOURCE else None
+        run.tell(PlaceParked(sandbox, parked_source, outcome.code, stop))
 
 
 def check_patience(run: RunContext, *, is_definitive: bool, message: str) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bulkconn.core.facts import RowMoved
 from bulkconn.core.report import Tally, ThisRun
+from bulkconn.engine.telling import tell_nobody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,13 +17,14 @@ if TYPE_CHECKING:
 
     from bulkconn.core.lifecycle import State
     from bulkconn.core.names import EndpointKey, RunId
-    from bulkconn.core.protocols import Clock, ConnectionApi, Ledger, SecretResolver
+    from bulkconn.core.protocols import Clock, ConnectionApi, Ledger, Listener, SecretResolver
     from bulkconn.core.record import Change, Move
     from bulkconn.core.settings import RunSettings
     from bulkconn.core.trouble import OutageWatch, Patience, SameFaultWatch
     from bulkconn.engine.gate import Gate
     from bulkconn.engine.rows import Row, WorkQueue
     from bulkconn.engine.stops import Stops
+    from bulkconn.engine.telling import Tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +32,14 @@ class World:
     """What is chance or time, and where facts are told: given from outside, so that a run can be replayed.
 
     `last_resort(key, connection_id)` is called with an id that the ledger did not take, so that it
-    reaches the user some other way.
+    reaches the user some other way. `listener` is told what happens.
     """
 
     clock: Clock
     dice: Random
     log: FilteringBoundLogger
     last_resort: Callable[[EndpointKey, str], None]
+    listener: Listener | None = None
 
 
 @dataclass(slots=True)
@@ -54,6 +58,7 @@ class RunContext:
     outage: OutageWatch
     same_fault: SameFaultWatch
     queue: WorkQueue
+    tell: Tell = tell_nobody
     tally: Tally = field(default_factory=Tally)
     this_run: ThisRun = field(default_factory=ThisRun)
     #: Keys of the inventory that were ever in doubt: few, needed to keep the tally right.
@@ -88,7 +93,14 @@ class RunContext:
         `before` are changes that belong to the same transaction.
         """
         await self.ledger.commit([*before, move])
+        was = row.state
         self.follow(row, move.to)
+        self.tell_moved(row, move, was)
+
+    def tell_moved(self, row: Row, move: Move, was: State) -> None:
+        """Tell of a move that is durable."""
+        if self.tell is not tell_nobody:
+            self.tell(RowMoved(row.whom, move, was, row.attempts, is_counted=row.counted))
 
     def follow(self, row: Row, state: State) -> None:
         """Let row and tally follow a move that is durable."""

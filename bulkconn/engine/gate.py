@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from bulkconn.core.facts import TokenRenewed
 from bulkconn.core.outcome import Scope
 from bulkconn.core.pace import backoff_s
 from bulkconn.core.protocols import Token, TokenFailure
 from bulkconn.core.report import Stop
+from bulkconn.engine.telling import GateNews, tell_nobody
 from bulkconn.engine.waiting import wait_until_set
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from bulkconn.core.trouble import Patience
     from bulkconn.engine.context import World
     from bulkconn.engine.stops import Stops
+    from bulkconn.engine.telling import Tell
 
 #: A boarded POST waits through a closed gate this long; then its intent is taken back.
 _ABOARD_PATIENCE_S: Final = 1.0
@@ -61,7 +64,10 @@ class Gate:
         *,
         stops: Stops,
         patience: Patience,
+        tell: Tell = tell_nobody,
     ) -> None:
+        self.news = GateNews(pace, world.clock, tell)
+        self._tell = tell
         self.pace = pace
         self.weather = Weather.FAIR
         self._tokens = tokens
@@ -143,12 +149,14 @@ class Gate:
         """The service took a request: the pace may climb."""
         self._closings = 0
         self.pace.on_accepted(self._clock.elapsed_s())
+        self.news.on_pace()
 
     def on_strain(self, closes_for_s: float | None) -> None:
         """The service stumbled: lower the pace a little and, if it asked for that, close for everybody."""
         self.pace.on_strain(self._clock.elapsed_s())
         if closes_for_s is not None:
             self.close_for(closes_for_s, "strained")
+        self.news.on_pace(self.closed_for_s)
 
     def on_complaint(self, sent_at_s: float, closes_for_s: float | None) -> None:
         """The service said "too fast": lower the pace and close for everybody.
@@ -157,14 +165,14 @@ class Gate:
         """
         now_s = self._clock.elapsed_s()
         is_news = self.pace.on_complaint(now_s, sent_at_s)
-        if closes_for_s is None:
-            return
-        if closes_for_s <= 0.0:
-            if not is_news:
-                return
-            self._closings += 1
-            closes_for_s = backoff_s(self._closings, self._dice.random())
-        self.close_for(closes_for_s, "throttled")
+        if closes_for_s is not None and closes_for_s <= 0.0:
+            closes_for_s = None
+            if is_news:
+                self._closings += 1
+                closes_for_s = backoff_s(self._closings, self._dice.random())
+        if closes_for_s is not None:
+            self.close_for(closes_for_s, "throttled")
+        self.news.on_pace(self.closed_for_s)
 
     def close_for(self, seconds: float, reason: str) -> None:
         """Close for everybody; a closing that ends earlier than the present one changes nothing."""
@@ -176,6 +184,7 @@ class Gate:
         self._log.info(
             "gate.closed", reason=reason, wait_s=round(seconds, 2), pace=round(self.pace.rate_per_s, 2)
         )
+        self.news.on_closed(reason, seconds)
         self._wake.set()
 
     def begin_outage(self) -> None:
@@ -193,6 +202,7 @@ class Gate:
         """Open again, slowly."""
         self.weather = Weather.FAIR
         self.pace.restart_low(self._clock.elapsed_s())
+        self.news.on_pace()
         self._wake.set()
 
     def on_token_accepted(self, token: Token, *, is_post: bool) -> None:
@@ -226,6 +236,7 @@ class Gate:
             # Read before anything is decided by it: a closing that ends in between would else be waited
             # for without a time, and with nothing on its way for ever.
             closed_for_s = self.closed_for_s
+            self.news.on_look(closed_for_s)
             if self._stops.is_stopping:
                 self._turn_all_away()
                 await self._wake.wait()
@@ -320,6 +331,7 @@ class Gate:
                 self._is_token_refused = False
                 self._token = answer
                 self._log.info("token.renewed", generation=answer.generation)
+                self._tell(TokenRenewed(answer.generation))
                 return answer
             if answer.is_refused:
                 self._stops.stop(_refused(answer.message))

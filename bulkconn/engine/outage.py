@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from bulkconn.core.facts import OutageBegan, OutageOver
 from bulkconn.core.pace import backoff_s
 from bulkconn.core.protocols import PageQuery
 from bulkconn.core.reply import Reply
@@ -27,6 +28,7 @@ class OutageGuard:
         self._run = run
         self._task: asyncio.Task[None] | None = None
         self._probes = 0
+        self._began_s: float | None = None
 
     def begin(self, label: tuple[str, str]) -> None:
         """Close the gate for all and begin to probe; nothing new when that is so already."""
@@ -35,6 +37,9 @@ class OutageGuard:
             return
         run.gate.begin_outage()
         run.log.warning("service.down", sandbox=label[0])
+        if self._began_s is None:
+            self._began_s = run.clock.elapsed_s()
+            run.tell(OutageBegan())
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._probe(label[0]))
 
@@ -47,6 +52,9 @@ class OutageGuard:
             self._probes = 0
             run.gate.end_outage()
             run.log.info("service.back", pace=run.gate.pace.rate_per_s)
+            if self._began_s is not None:
+                run.tell(OutageOver(run.clock.elapsed_s() - self._began_s))
+                self._began_s = None
         elif run.gate.weather is Weather.TRIAL:
             run.gate.begin_outage()
 

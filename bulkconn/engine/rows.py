@@ -10,6 +10,8 @@ from enum import Enum
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
+from bulkconn.core.facts import Whom
+
 if TYPE_CHECKING:
     from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.lifecycle import State
@@ -67,6 +69,12 @@ class Row:
     def is_stale(self, now_s: float) -> bool:
         """Tell whether a row that may exist was found absent too long ago: it is looked up anew."""
         return self.ambiguous > 0 and now_s - (self.cleared_at_s or 0.0) > _CLEARED_FOR_S
+
+    @property
+    def whom(self) -> Whom:
+        """Say which row this is, to those who listen."""
+        named = self.endpoint or self.sent_as
+        return Whom(self.key, None if named is None else named.name, self.sandbox, self.source)
 
     @property
     def label(self) -> tuple[str, str]:

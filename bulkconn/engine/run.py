@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bulkconn.core.errors import BulkconnError, ExitCode
+from bulkconn.core.facts import RunBegan
 from bulkconn.core.lifecycle import State
 from bulkconn.core.record import Move
 from bulkconn.core.report import Report, Tally, run_exit_code, settle_exit_code
@@ -30,6 +31,7 @@ from bulkconn.engine.rows import Row, Work, WorkQueue
 from bulkconn.engine.settling import Settler
 from bulkconn.engine.stops import Stops
 from bulkconn.engine.survey import Survey
+from bulkconn.engine.telling import ToldConnections, tell_nobody, telling
 from bulkconn.engine.throttle import OwnPacer
 from bulkconn.engine.twins import TwinWatch
 from bulkconn.engine.waiting import wait_until_set
@@ -74,12 +76,16 @@ class Engine:
         self.stops = Stops()
         patience = Patience(settings.patience.max_wait_s)
         pace = service.pacer or OwnPacer(settings.pace.rate_per_s)
-        gate = Gate(pace, service.tokens, world, stops=self.stops, patience=patience)
+        tell = telling(world.listener, world.clock, run_id)
+        gate = Gate(pace, service.tokens, world, stops=self.stops, patience=patience, tell=tell)
+        api = service.connections
+        if tell is not tell_nobody:
+            api = ToldConnections(api, world.clock, tell, self._row_at_work)
         self.run = RunContext(
             run_id=run_id,
             settings=settings,
             ledger=ledger,
-            api=service.connections,
+            api=api,
             secrets=secrets,
             world=world,
             gate=gate,
@@ -88,11 +94,13 @@ class Engine:
             outage=OutageWatch(),
             same_fault=SameFaultWatch(),
             queue=WorkQueue(),
+            tell=tell,
         )
         self._error: BulkconnError | None = None
         self._defects: list[BaseException] = []
         self._attempter: Attempter | None = None
-        self._active: set[asyncio.Task[None]] = set()
+        #: Tasks at work, with the row that each works on.
+        self._active: dict[asyncio.Task[None], Row | None] = {}
         self._survey = Survey()
         self._looker = Looker(self.run)
         self._settler = Settler(self.run, self._looker)
@@ -130,6 +138,7 @@ class Engine:
         settings = self.run.settings
         began_s = self.run.clock.elapsed_s()
         await self.run.ledger.begin_run(self.run.run_id, self.run.clock.now(), _as_recorded(settings))
+        self._tell_began("run", survey.tally)
         await self._phases(self._onboarding(endpoints))
         await self._put_back_if_alike()
         return await self._report(began_s, self.run.tally, run_exit_code)
@@ -140,10 +149,21 @@ class Engine:
         await self.run.ledger.begin_run(
             self.run.run_id, self.run.clock.now(), {**_as_recorded(self.run.settings), "command": "settle"}
         )
+        self._tell_began("settle", None)
         await self._phases(self._settling())
         summary = await self.run.ledger.summary()
         tally = Tally({state.value: rows for state, rows in summary.counts.items()})
         return await self._report(began_s, tally, settle_exit_code)
+
+    def _tell_began(self, command: str, tally: Tally | None) -> None:
+        rows, to_send = (None, None) if tally is None else (tally.rows, tally.counts["pending"])
+        self.run.tell(RunBegan(command, rows, to_send, self.run.gate.pace.ceiling_per_s))
+        self.run.gate.news.on_pace(self.run.gate.closed_for_s)
+
+    def _row_at_work(self) -> EndpointKey | None:
+        task = asyncio.current_task()
+        row = None if task is None else self._active.get(task)
+        return None if row is None else row.key
 
     # --- phases ---------------------------------------------------------------------------------
 
@@ -197,7 +217,7 @@ class Engine:
     async def _look_for_twins(self) -> None:
         watch = TwinWatch(self.run, self._looker, self._is_counted)
         task = asyncio.create_task(self._guarded(watch.look))
-        self._active.add(task)
+        self._active[task] = None
         task.add_done_callback(self._on_task_end)
         await self._until_done_or_stopped(task)
 
@@ -244,7 +264,7 @@ class Engine:
     def _start(self, work: Work, row: Row) -> None:
         act = self._settler.look if work is Work.LOOK or self._attempter is None else self._attempter.send
         task = asyncio.create_task(self._guarded(lambda: act(row)))
-        self._active.add(task)
+        self._active[task] = row
         task.add_done_callback(self._on_task_end)
 
     async def _guarded(self, work: Phase) -> None:
@@ -256,7 +276,7 @@ class Engine:
             self.stops.halt()
 
     def _on_task_end(self, task: asyncio.Task[None]) -> None:
-        self._active.discard(task)
+        self._active.pop(task, None)
         self.run.queue.changed.set()
         self._note_defect(task)
 
@@ -302,20 +322,23 @@ class Engine:
         if not run.same_fault.is_tripped or self._attempter is None:
             return
         now, reason = run.clock.now(), self.stops.reported.reason if self.stops.reported else None
-        back = [row for row in self._attempter.failed_alike if row.state is State.FAILED]
-        # One commit: a second signal must not wait for a slow disk once a row.
-        await run.ledger.commit(
-            [
+        back = [
+            (
+                row,
                 Move(
                     *(row.key, State.PENDING, now, run.run_id),
                     error_code="same_fault",
                     error_message=reason,
-                )
-                for row in back
-            ]
-        )
-        for row in back:
+                ),
+            )
+            for row in self._attempter.failed_alike
+            if row.state is State.FAILED
+        ]
+        # One commit: a second signal must not wait for a slow disk once a row.
+        await run.ledger.commit([move for _, move in back])
+        for row, move in back:
             run.follow(row, State.PENDING)
+            run.tell_moved(row, move, State.FAILED)
 
     async def _report(self, began_s: float, tally: Tally, exit_code_of: Callable[..., ExitCode]) -> Report:
         run = self.run

@@ -8,6 +8,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, assert_never
 
+from bulkconn.core.facts import RowStaysInDoubt, RowTaken
 from bulkconn.core.lifecycle import State
 from bulkconn.core.names import loose_name
 from bulkconn.core.pace import backoff_s
@@ -99,6 +100,7 @@ class Settler:
         if run.stops.is_parked(row.sandbox, row.source):
             self._close(row)
             return
+        run.tell(RowTaken(row.whom))
         found = await self._complete_lookup(row.sent_as, row.sandbox)
         if found is None:
             await self._not_known(row)
@@ -258,6 +260,7 @@ class Settler:
             [Note(row.key, run.clock.now(), error_code="not_settled", error_message=reason)]
         )
         run.log.warning("row.in_doubt", endpoint_key=row.key, reason=reason)
+        run.tell(RowStaysInDoubt(row.whom, reason))
 
     async def _not_known(self, row: Row) -> None:
         run = self._run

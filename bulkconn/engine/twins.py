@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from bulkconn.core.facts import RowMoved, Whom
 from bulkconn.core.lifecycle import State
 from bulkconn.core.names import loose_name
 from bulkconn.core.record import Move
@@ -114,19 +115,20 @@ class TwinWatch:
         changes = []
         if record.state in {State.FAILED, State.HELD, State.DELETED}:
             changes.append(Move(record.key, State.PENDING, now, run.run_id))
-        changes.append(
-            Move(
-                record.key,
-                State.HELD,
-                now,
-                run.run_id,
-                error_code="twin",
-                error_message=f"{reason}: {', '.join(shown)}",
-                other_ids=ids,
-            )
+        held = Move(
+            record.key,
+            State.HELD,
+            now,
+            run.run_id,
+            error_code="twin",
+            error_message=f"{reason}: {', '.join(shown)}",
+            other_ids=ids,
         )
-        await run.ledger.commit(changes)
-        if self._is_counted(record.key):
+        await run.ledger.commit([*changes, held])
+        is_counted = self._is_counted(record.key)
+        whom = Whom(record.key, record.name, record.sandbox, record.source)
+        run.tell(RowMoved(whom, held, record.state, record.attempts, is_counted=is_counted))
+        if is_counted:
             run.tally.move(run.count_name(record.key, record.state), State.HELD.value)
         run.log.warning("row.held", endpoint_key=record.key, code="twin", ids=shown)
 

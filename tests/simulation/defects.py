@@ -319,7 +319,7 @@ DEFECTS: Final[dict[str, Defect]] = {
     "one control for ever": Defect(_one_control_for_ever, "still in_doubt"),
     "old look trusted": Defect(_old_look_trusted, "long after the last look"),
     "adopt of an id that another key holds": Defect(_adopt_of_an_id_that_another_key_holds, "adopted"),
-    "existing names overlooked": Defect(_existing_names_overlooked, "had its name before"),
+    "existing names overlooked": Defect(_existing_names_overlooked, "created twice"),
     "creator overlooked": Defect(_creator_overlooked, "of a stranger"),
     "another ledger's marker overlooked": Defect(_another_ledgers_marker_overlooked, "holds"),
     "late twin never looked for": Defect(_late_twin_never_looked_for, "twin"),

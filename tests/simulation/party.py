@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from random import Random
 
     from bulkconn.core.endpoint import Endpoint
-    from bulkconn.core.plan import OnExisting
     from bulkconn.core.report import Report
     from bulkconn.core.secret import SecretRef
     from bulkconn.core.settings import RunSettings
@@ -83,10 +82,7 @@ class Party:
     client_id: str
     lines: list[InventoryLine]
     service: Service
-    on_existing: OnExisting
     has_marker: bool = False
-    #: When the process at work began.
-    began_s: float = 0.0
     #: When a page of each sandbox last came back to the process at work.
     looked_s: dict[str, float] = field(default_factory=dict)
     unrecorded: list[tuple[str, str]] = field(default_factory=list)
@@ -153,7 +149,6 @@ class Process:
             store, loop, machine.dice, latency_s=machine.latency_s, trace=machine.trace
         )
         party.looked_s.clear()
-        party.began_s = loop.now_s
         door = Door(service, party, may_post=command == "run")
         log: Any = _Log(machine.trace)
         self.engine = Engine(

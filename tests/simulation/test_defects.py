@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,12 +21,6 @@ SEEDS = 2000
 def test_defect_planted_on_purpose_is_caught(name: str) -> None:
     """One of the first 2,000 seeds says what the defect broke."""
     assert first_catch(name) is not None, f"{SEEDS} seeds see nothing wrong with: {name}"
-
-
-def test_every_defect_is_named_beside_the_clause_that_it_breaks() -> None:
-    """The page that states the guarantee says which fault would be noticed by what."""
-    page = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    assert not [name for name in DEFECTS if f'"{name}"' not in page]
 
 
 def first_catch(name: str, seeds: Iterable[int] = range(SEEDS)) -> int | None:

@@ -1,0 +1,171 @@
+"""Who hears of a run besides its log: events, a web hook at the end. Their trouble is never the run's."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import sys
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yarl import URL
+
+from bulkconn.cli.failure import failed_report
+from bulkconn.core.errors import BulkconnError, ExitCode, InventoryInvalid, UsageError
+from bulkconn.core.facts import RunEnded
+from bulkconn.core.names import RunId
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Sequence
+    from datetime import datetime
+
+    from structlog.typing import FilteringBoundLogger
+
+    from bulkconn.cli.given import Given
+    from bulkconn.cli.signals import Interrupts
+    from bulkconn.core.facts import Fact
+    from bulkconn.core.protocols import Listener
+    from bulkconn.core.report import Report
+    from bulkconn.engine.context import World
+
+
+class Audience:
+    """Everybody who listens, as one `Listener`. One that fails is sent away, and the run goes on."""
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        self._log = log
+        self._listeners: tuple[Listener, ...] = ()
+
+    def add(self, listener: Listener) -> None:
+        """Let somebody hear from now on."""
+        self._listeners = (*self._listeners, listener)
+
+    def hear(self, fact: Fact, at: datetime, run_id: RunId | None) -> None:
+        """Tell everybody."""
+        for one in self._listeners:
+            try:
+                one.hear(fact, at, run_id)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop a run
+                self._listeners = tuple(other for other in self._listeners if other is not one)
+                self._log.warning("listener.failed", listener=type(one).__name__, error=type(error).__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Observed:
+    """A world in which somebody listens, and how they are told the end."""
+
+    world: World
+    audience: Audience
+    interrupts: Interrupts
+    hook: URL | None
+
+    async def end(self, report: Report) -> None:
+        """Tell everybody how it ended; a hook that does not take it is a warning."""
+        run_id = None if report.run_id is None else RunId(report.run_id)
+        fact, at = RunEnded(report.as_json()), self.world.clock.now()
+        self.audience.hear(fact, at, run_id)
+        if self.hook is None:
+            return
+        from bulkconn.events.lines import as_event  # noqa: PLC0415 - only where there is a hook
+        from bulkconn.events.notify import notify  # noqa: PLC0415 - likewise
+        from bulkconn.flowservice.proxy import proxy_of  # noqa: PLC0415 - likewise
+
+        event = as_event(fact, at, run_id) or {}
+        is_hurried = report.exit_code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}
+        task = asyncio.create_task(notify(self.hook, event, proxy_of, is_hurried=is_hurried))
+
+        def give_up() -> None:
+            # Whoever is impatient now gives the hook up, and nothing else.
+            task.cancel()
+
+        self.interrupts.on_first = self.interrupts.on_second = give_up
+        await asyncio.wait({task})
+        # What went wrong is told by its kind alone: a text may hold the address.
+        why = "given up" if task.cancelled() else task.result() if task.exception() is None else "it failed"
+        if why is not None:
+            self.world.log.warning("notify.failed", host=self.hook.host, reason=why)
+
+
+@asynccontextmanager
+async def observing(
+    given: Given, world: World, interrupts: Interrupts, *, paths: Sequence[str] = ()
+) -> AsyncIterator[Observed]:
+    """Let those listen whom the user asked for, for the length of the block, and tell them if it fails.
+
+    Raises:
+        UsageError: the events cannot be written there, or the hook is no address to send them to.
+    """
+    audience = Audience(world.log)
+    observed = Observed(dataclasses.replace(world, listener=audience), audience, interrupts, _hook(given))
+    async with AsyncExitStack() as stack:
+        _open_events(given, observed, stack, paths)
+        try:
+            yield observed
+        except BulkconnError as error:
+            await observed.end(_failed(error))
+            raise
+
+
+def _failed(error: BulkconnError) -> Report:
+    diagnostics = error.diagnostics if isinstance(error, InventoryInvalid) else ()
+    return failed_report(str(error), error.fix, error.exit_code, diagnostics=diagnostics, ledger=error.ledger)
+
+
+def _open_events(given: Given, observed: Observed, stack: AsyncExitStack, paths: Sequence[str]) -> None:
+    place = given.text("events")
+    if place is None:
+        return
+    if place == "-" and given.wants_json:
+        raise UsageError(
+            "--events - and --output json both want standard output",
+            fix="give --events a file, or leave --output json out: the last event has the same summary",
+        )
+    from bulkconn.events.writer import EventWriter, open_events  # noqa: PLC0415 - only where asked for
+
+    for other in _files(given, paths):
+        if Path(place).exists() and other.exists() and Path(place).samefile(other):
+            raise UsageError(
+                f"--events {place} is also {other}",
+                fix="give --events a file of its own; events are appended",
+            )
+
+    def on_trouble(why: str) -> None:
+        observed.world.log.warning("events.lost", place=place, reason=why)
+
+    descriptor = sys.stdout.fileno() if place == "-" else open_events(place)
+    writer = EventWriter(descriptor, on_trouble, closes=place != "-")
+    stack.callback(writer.close)
+    observed.audience.add(writer)
+
+
+def _files(given: Given, paths: Sequence[str]) -> Iterator[Path]:
+    """Give the files that events would spoil."""
+    for name in (*paths, given.text("ledger")):
+        if name is not None and name != "-" and "://" not in name:
+            yield Path(name.partition("#")[0])
+
+
+def _hook(given: Given) -> URL | None:
+    """Read the address of the hook; no message repeats it.
+
+    Raises:
+        UsageError: it is no address, or a summary would travel unencrypted.
+    """
+    text = given.text("notify")
+    if text is None:
+        return None
+    from bulkconn.flowservice.url_rules import is_loopback  # noqa: PLC0415 - only where there is a hook
+
+    try:
+        url = URL(text)
+        is_web = url.scheme in {"http", "https"} and bool(url.host) and text.isprintable()
+    except ValueError:
+        is_web = False
+    if not is_web or (url.scheme == "http" and not is_loopback(url.host or "")):
+        # Not chained: the text may hold the hook's secret.
+        raise UsageError(
+            "--notify is not an https:// address",
+            fix="give --notify (or BULKCONN_NOTIFY) as https://host/path; plain http is for this machine",
+        ) from None
+    return url

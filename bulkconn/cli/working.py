@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import importlib
 import os
 import socket
+import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -17,16 +19,20 @@ from bulkconn.cli.logs import configure_logs
 from bulkconn.cli.secretstores import references_of
 from bulkconn.cli.signals import listening
 from bulkconn.cli.wiring import about_ledger, make_world, open_service, run_async, target_of
-from bulkconn.core.errors import UsageError
+from bulkconn.core.errors import ExitCode, UsageError
 from bulkconn.report.summary import render_stop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from bulkconn.cli.signals import Interrupts
     from bulkconn.core.protocols import Pacer
     from bulkconn.engine.context import World
     from bulkconn.engine.run import Service
     from bulkconn.metrics.meters import Meters
+
+#: Seconds that a worker has after its drain, to give back what it holds.
+_GIVE_BACK_S: Final = 4.0
 
 
 def worker(params: Mapping[str, Any]) -> int:
@@ -72,7 +78,13 @@ async def _work(given: Given, world: World) -> int:
                 meters=meters,
             )
             made = Worker(place, settings, means, clock=world.clock, log=world.log)
-            interrupts.on_first = made.interrupt
+
+            def end() -> None:
+                made.interrupt()
+                within_s = given.number("drain") + _GIVE_BACK_S
+                asyncio.get_running_loop().call_later(within_s, _leave, interrupts, world)
+
+            interrupts.on_first = end
             interrupts.on_second = made.cut
             world.log.info("worker.started", worker=settings.name, queues=list(settings.queues))
             exit_code = await made.run()
@@ -80,6 +92,14 @@ async def _work(given: Given, world: World) -> int:
     if made.stopped is not None:
         click.echo("\n".join(render_stop(made.stopped)).lstrip("\n"), err=True)
     return int(interrupts.exit_code or exit_code)
+
+
+def _leave(interrupts: Interrupts, world: World) -> None:
+    """End this process as SIGKILL would: a database that does not answer must not hold it beyond its time."""
+    world.log.warning("worker.cut_off", reason="the ledger's database does not answer")
+    sys.stderr.flush()
+    # Threads that wait for the database cannot be ended otherwise. What is on its way is in doubt already.
+    os._exit(interrupts.exit_code or ExitCode.TERMINATED)
 
 
 @asynccontextmanager

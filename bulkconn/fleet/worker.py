@@ -45,6 +45,8 @@ _SWEEP_S: Final = 5.0
 _IDLE_S: Final = 1.0
 #: Seconds for which a queue that cannot be reached is tried again before the worker ends.
 _PATIENCE_S: Final = 120.0
+#: Seconds without an answer after which a connection to the database is made anew.
+_ANSWER_S: Final = 30.0
 _POLL_S: Final = 1.0
 
 
@@ -126,7 +128,7 @@ class Worker:
         return ExitCode.OK if self.stopped is None else ExitCode.STOPPED
 
     def _open(self) -> PostgresStore:
-        store = PostgresStore(self._place, elapsed_s=self._clock.elapsed_s)
+        store = PostgresStore(self._place, elapsed_s=self._clock.elapsed_s, answer_s=_ANSWER_S)
         try:
             store.attach()
         except BaseException:
@@ -192,7 +194,9 @@ class Worker:
 
     async def _sweep(self, app: procrastinate.App, thread: StoreThread) -> None:
         while True:
-            taken = await take_from_the_dead(app)
+            # Past it the queue's connections are made anew: its own worker may wait for an answer for ever.
+            async with asyncio.timeout(_ANSWER_S):
+                taken = await take_from_the_dead(app)
             orphans = await thread.call(
                 lambda store: cast("PostgresStore", store).transact(lambda db: defer_orphans(app, db))
             )

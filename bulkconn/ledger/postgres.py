@@ -25,6 +25,7 @@ from bulkconn.ledger.late_answers import append_late, read_late_answer
 from bulkconn.ledger.leases import LEASE_S, WHOLE, Lease, Scope, fence, give_back, take_lease
 from bulkconn.ledger.postgres_connection import PostgresDatabase, connect, explain, in_psycopg, passes
 from bulkconn.ledger.postgres_schema import migrate, read_version
+from bulkconn.ledger.postgres_watch import broken_off_after
 from bulkconn.ledger.queries import EVERY_ROW
 from bulkconn.ledger.schema import BIND, check_version
 from bulkconn.ledger.sql_store import SqlStore
@@ -64,12 +65,19 @@ class PostgresStore(SqlStore):
     refusals = (psycopg.IntegrityError, psycopg.DataError, UnicodeEncodeError)
 
     def __init__(
-        self, place: PostgresPlace, *, elapsed_s: Callable[[], float], patience_s: float = PATIENCE_S
+        self,
+        place: PostgresPlace,
+        *,
+        elapsed_s: Callable[[], float],
+        patience_s: float = PATIENCE_S,
+        answer_s: float | None = None,
     ) -> None:
         super().__init__(str(place))
         self._place = place
         self._elapsed_s = elapsed_s
         self._patience_s = patience_s
+        #: Seconds that a read or a transaction may take before its connection counts as lost; None: any.
+        self._answer_s = answer_s
         self._db: PostgresDatabase | None = None
         self._broken: LedgerError | None = None
         self._holder: Holder | None = None
@@ -151,6 +159,8 @@ class PostgresStore(SqlStore):
         asked = (holder.scope, holder.name, holder.request_timeout_s, holder.lease_s)
         self._lease = self._persist(lambda: self._transact(lambda db: take_lease(db, *asked)))
         self._holder = holder
+        # A holder waits no longer for an answer than its lease lasts: then it has lost both.
+        self._answer_s = holder.lease_s
         self._commit_no = 0
         self._send_before_s = asked_s + holder.lease_s
         return self._lease
@@ -163,7 +173,13 @@ class PostgresStore(SqlStore):
 
     def read(self, query: Callable[[Database], T]) -> T:
         """Answer one of `queries.py`; asked again where the connection was lost."""
-        return self._persist(lambda: query(self._connected()))
+
+        def look() -> T:
+            db = self._connected()
+            with broken_off_after(db.connection, self._answer_s):
+                return query(db)
+
+        return self._persist(look)
 
     def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         """Give the rows of a query one after another; the server keeps the rest. Inside `snapshot` only."""
@@ -292,7 +308,7 @@ class PostgresStore(SqlStore):
 
     def _transact(self, work: Callable[[PostgresDatabase], T]) -> T:
         db = self._connected()
-        with db.connection.transaction():
+        with broken_off_after(db.connection, self._answer_s), db.connection.transaction():
             return work(db)
 
     def _persist(self, work: Callable[[], T]) -> T:

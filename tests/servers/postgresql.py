@@ -16,7 +16,8 @@ import asyncpg
 from tests.servers.private import do, find_program, free_port, give_away, own_folder, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from tests.servers.certificates import Certificates
 
@@ -37,22 +38,25 @@ class Postgres:
 
     port: int
     log: Path
+    #: Starts the process; what it gives back ends it.
+    _start: Callable[[], AbstractContextManager[None]]
+    _process: ExitStack
+
+    def url(self, database: str = "postgres") -> str:
+        """Give the administrator's address of a database."""
+        return f"postgresql://{ADMIN}:{ADMIN_PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+    def stop_at_once(self) -> None:
+        """End it as a crash does: no connection is waited for, and it recovers at its next start."""
+        self._process.close()
+
+    def start_again(self) -> None:
+        """Start it after it was stopped, on the same port with the same data."""
+        self._process.enter_context(self._start())
 
     def run(self, *statements: str) -> None:
         """Execute statements as the administrator, each on its own."""
-
-        async def execute() -> None:
-            connection = await asyncpg.connect(
-                host="127.0.0.1", port=self.port, user=ADMIN, password=ADMIN_PASSWORD,
-                database="postgres", ssl=False,
-            )  # fmt: skip
-            try:
-                for statement in statements:
-                    await connection.execute(statement)
-            finally:
-                await connection.close()
-
-        asyncio.run(execute())
+        _execute(self.port, *statements)
 
 
 def programs() -> list[Path]:
@@ -68,12 +72,17 @@ def programs() -> list[Path]:
 
 
 @contextmanager
-def private_postgres(certificates: Certificates | None = None) -> Iterator[Postgres | None]:
-    """Start a server; with certificates one that offers TLS. None where no program can do that."""
+def private_postgres(
+    certificates: Certificates | None = None, *, is_durable: bool = False
+) -> Iterator[Postgres | None]:
+    """Start a server; with certificates one that offers TLS. None where no program can do that.
+
+    A durable one waits for its disk, as servers do unless told otherwise.
+    """
     with ExitStack() as stack:
         for folder in programs():
             try:
-                yield stack.enter_context(_started(folder, certificates))
+                yield stack.enter_context(_started(folder, certificates, is_durable=is_durable))
             except _CannotStart:
                 continue
             return
@@ -85,10 +94,11 @@ class _CannotStart(Exception):
 
 
 @contextmanager
-def _started(programs_in: Path, certificates: Certificates | None) -> Iterator[Postgres]:
+def _started(programs_in: Path, certificates: Certificates | None, *, is_durable: bool) -> Iterator[Postgres]:
     port = free_port()
     with own_folder() as folder:
-        options = ["-p", str(port), "-k", str(folder), "-c", "listen_addresses=localhost", "-c", "fsync=off"]
+        options = ["-p", str(port), "-k", str(folder), "-c", "listen_addresses=localhost"]
+        options += ["-c", f"fsync={'on' if is_durable else 'off'}"]
         try:
             _initialise(programs_in, folder)
         except (RuntimeError, OSError) as error:
@@ -96,14 +106,16 @@ def _started(programs_in: Path, certificates: Certificates | None) -> Iterator[P
         if certificates is not None:
             options += ["-c", "ssl=on", *_placed(certificates, folder)]
         command: list[str | Path] = [programs_in / "postgres", "-D", folder / "data", *options]
-        with ExitStack() as stack:
+
+        def start() -> AbstractContextManager[None]:
+            return running(command, folder / "log", lambda: _answers(port), end=signal.SIGQUIT)
+
+        with ExitStack() as process:
             try:
-                stack.enter_context(
-                    running(command, folder / "log", lambda: _is_ready(port), end=signal.SIGQUIT)
-                )
+                process.enter_context(start())
             except RuntimeError as error:
                 raise _CannotStart from error
-            yield Postgres(port, folder / "log")
+            yield Postgres(port, folder / "log", start, process)
 
 
 def _initialise(programs_in: Path, folder: Path) -> None:
@@ -132,9 +144,23 @@ def _placed(certificates: Certificates, folder: Path) -> Sequence[str]:
     return options
 
 
-def _is_ready(port: int) -> bool:
+def _execute(port: int, *statements: str) -> None:
+    async def execute() -> None:
+        connection = await asyncpg.connect(
+            host="127.0.0.1", port=port, user=ADMIN, password=ADMIN_PASSWORD, database="postgres", ssl=False
+        )
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(execute())
+
+
+def _answers(port: int) -> bool:
     try:
-        Postgres(port, Path()).run("select 1")
+        _execute(port, "select 1")
     except (OSError, asyncpg.PostgresError):
         return False
     return True

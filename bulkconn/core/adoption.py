@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.connection_string import build_string, named_by
+from bulkconn.core.custom import CUSTOM
 from bulkconn.core.endpoint import BuiltString
 from bulkconn.core.secret import SecretStr
 
@@ -27,7 +28,7 @@ def shows_same_database(endpoint: Endpoint, visible: Iterable[tuple[str, str]]) 
     Compared are server, database and username, by whatever name a source gives them, to the letter, as
     parameters or inside a connection string; what the service does not show is not compared. False too
     where it shows something that the row holds only behind a reference: what cannot be compared is not
-    the same.
+    the same. Of a custom source something must be shown.
     """
     theirs: dict[str, str] = {}
     for name, value in visible:
@@ -36,6 +37,9 @@ def shows_same_database(endpoint: Endpoint, visible: Iterable[tuple[str, str]]) 
         elif name == _STRING:
             theirs.update(named_by(value))
     ours = _ours(endpoint)
+    if endpoint.source == CUSTOM and not theirs:
+        # What such a source calls its server nobody knows: what cannot be compared is not the same.
+        return False
     return all(ours.get(name) == value for name, value in theirs.items())
 
 
@@ -49,6 +53,9 @@ def _ours(endpoint: Endpoint) -> dict[str, str]:
         elif isinstance(value, SecretStr):
             if name == _STRING:
                 ours.update(named_by(value.get_secret_value()))
+            elif name in COMPARED:
+                # Of a custom source everything is held secret.
+                ours[name] = value.get_secret_value()
         elif isinstance(value, str) and name in COMPARED:
             ours[name] = value
     return ours

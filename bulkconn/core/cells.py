@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: `evn://NAME` is more likely a slip than a password; whole connection strings may well begin like that.
 _LIKE_A_REFERENCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
+#: Kinds of secrets that may have several lines.
+_OF_LINES: Final = frozenset({ValueKind.TEXT, ValueKind.CUSTOM})
+
 #: How a PEM key begins, also inside a key file in JSON.
 _PEM: Final = "-----BEGIN"
 
@@ -35,7 +38,8 @@ class Field:
     """A parameter, or a part of a connection string, together with the header that fills it here.
 
     `header` is None where the row has no such column. `doubt` is what to say of a row that leaves out
-    what it may need. `is_plain` marks text of which nothing more is asked.
+    what it may need. `is_plain` marks text of which nothing more is asked. `cell` is the name under which
+    a value that is no secret is shown.
     """
 
     name: str
@@ -47,9 +51,17 @@ class Field:
     allowed: tuple[str, ...]
     default: str | None
     is_plain: bool
+    cell: str
 
     @classmethod
-    def of(cls, what: Parameter | StringPart, header: str | None, *, doubt: str | None = None) -> Field:
+    def of(
+        cls,
+        what: Parameter | StringPart,
+        header: str | None,
+        *,
+        doubt: str | None = None,
+        cell: str | None = None,
+    ) -> Field:
         """Join what is documented with where the row has it."""
         if isinstance(what, Parameter):
             name, required, default = what.name, what.required, what.default
@@ -57,7 +69,9 @@ class Field:
             name, required, default = what.column, what.always, None
         allowed = BOOLEANS if what.kind is ValueKind.BOOLEAN else what.allowed
         is_plain = not what.secret and not allowed and what.kind is ValueKind.TEXT
-        return cls(name, header, required, doubt, what.secret, what.kind, allowed, default, is_plain)
+        return cls(
+            name, header, required, doubt, what.secret, what.kind, allowed, default, is_plain, cell or name
+        )
 
     @property
     def column(self) -> str:
@@ -81,8 +95,8 @@ class SecretRules:
 class FieldReader:
     """Reads the fields of one row.
 
-    Every value that is no secret is put into `visible` under the field's own name: references too,
-    defaults not.
+    Every value that is no secret is put into `visible` under the field's `cell`: references too, defaults
+    not.
     """
 
     __slots__ = ("_cells", "_rules", "_visible", "findings")
@@ -114,18 +128,19 @@ class FieldReader:
         if not field.secret:
             # The short way, which most cells go.
             if field.is_plain and stripped.isprintable() and "://" not in stripped:
-                self._visible[field.name] = stripped
+                self._visible[field.cell] = stripped
                 return stripped
-            text = self._text(field, stripped)
-            if text is not None:
-                self._visible[field.name] = text
-            return text
+            if field.kind is not ValueKind.CUSTOM or parse_reference(stripped) is None:
+                text = self._text(field, stripped)
+                if text is not None:
+                    self._visible[field.cell] = text
+                return text
         reference = parse_reference(stripped) if "://" in stripped else None
         if reference is None:
             return self._literal(field, raw, stripped)
         if not self._can_resolve(field, reference):
             return None
-        self._visible[field.name] = reference.uri
+        self._visible[field.cell] = reference.uri
         return reference
 
     def _miss(self, field: Field) -> None:
@@ -170,12 +185,13 @@ class FieldReader:
         if not self._rules.plaintext:
             self.findings.error(
                 field.column,
-                f"{field.name} is a secret in clear, which --forbid-plaintext-secrets refuses",
+                f"{field.name} is a secret in clear, which --forbid-plaintext-secrets refuses"
+                + ("; nothing says that it is none" if field.kind is ValueKind.CUSTOM else ""),
                 allowed=f"a reference: {self._rules.known}",
                 fix=f"put it into a secret store and write its reference here, {AGAIN}",
             )
             return None
-        if has_control(raw, lines_allowed=field.kind is ValueKind.TEXT):
+        if has_control(raw, lines_allowed=field.kind in _OF_LINES):
             self.findings.error(field.column, f"{field.name} holds a control character or half a character")
             return None
         if field.kind is ValueKind.BASE64 and is_clear_key(raw):

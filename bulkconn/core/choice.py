@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from bulkconn.core.custom import CUSTOM
 from bulkconn.core.findings import AGAIN
 from bulkconn.core.source import AuthSpec, PlatformCloud, Source
 from bulkconn.core.suggest import nearest
@@ -62,7 +63,7 @@ def source_index(sources: Iterable[Source]) -> dict[str, Source]:
 
 def choose_source(asked: Asked, index: Mapping[str, Source], findings: Findings) -> Source | None:
     """Find the source that a row names."""
-    known = ", ".join(dict.fromkeys(source.slug for source in index.values()))
+    known = ", ".join(dict.fromkeys((*(source.slug for source in index.values()), CUSTOM)))
     if not asked.source:
         findings.error(
             asked.source_column,
@@ -73,7 +74,7 @@ def choose_source(asked: Asked, index: Mapping[str, Source], findings: Findings)
         return None
     source = index.get(asked.source.lower())
     if source is None:
-        guess = nearest(asked.source, index)
+        guess = nearest(asked.source, (*index, CUSTOM))
         findings.error(
             asked.source_column,
             "source is not known",

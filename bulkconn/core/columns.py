@@ -27,6 +27,12 @@ _COMMON_BY_SPELLING: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+#: Columns by which a row of `source=custom` describes its source.
+OWN_COLUMNS: Final = ("connection_spec_id", "auth_spec_name", "connection_spec_version", "secret_columns")
+_OWN_BY_SPELLING: Final[Mapping[str, str]] = MappingProxyType(
+    {spelling: name for name in OWN_COLUMNS for spelling in (name, name.replace("_", ""))}
+)
+
 #: What `export` begins its rows with; the ones that are no common columns are read and ignored.
 EXPORT_COLUMNS: Final = (
     "key",
@@ -102,19 +108,22 @@ class Headings:
     """The headers of a row, sorted by what they are.
 
     `common` maps a common column to its header. `carried` are the `x_` headers. `others` are what only
-    the row's auth spec can know: (header, lower-case name). `twice` are pairs that mean the same.
+    the row's auth spec can know: (header, lower-case name). Of them `own` are those by which a custom
+    source is described: headers by column. `twice` are pairs that mean the same.
     """
 
     common: Mapping[str, str]
     carried: tuple[str, ...]
     others: tuple[tuple[str, str], ...]
     twice: tuple[tuple[str, str], ...]
+    own: Mapping[str, str]
 
     @classmethod
     def of(cls, headers: tuple[str, ...]) -> Headings:
         """Sort the headers of a file, or of one JSON row."""
         common: dict[str, str] = {}
         carried: list[str] = []
+        own: dict[str, str] = {}
         others: list[tuple[str, str]] = []
         for header in headers:
             lower = header.strip().lower()
@@ -126,6 +135,14 @@ class Headings:
                 carried.append(header)
             elif lower not in BOOKKEEPING:
                 others.append((header, lower))
+                if lower in _OWN_BY_SPELLING:
+                    own.setdefault(_OWN_BY_SPELLING[lower], header)
         # Several columns may have no header; one refusal is enough for all.
         distinct = tuple(dict.fromkeys(others))
-        return cls(MappingProxyType(common), tuple(carried), distinct, tuple(twice_given(headers)))
+        return cls(
+            MappingProxyType(common),
+            tuple(carried),
+            distinct,
+            tuple(twice_given(headers)),
+            MappingProxyType(own),
+        )

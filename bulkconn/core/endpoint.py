@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
+from bulkconn.core.json_types import read_loosely
 from bulkconn.core.names import EndpointKey, loose_name
 from bulkconn.core.secret import SecretRef, SecretStr, SecretValue
 
@@ -79,6 +81,10 @@ class BuiltString:
 ParamValue = str | bool | SecretValue | BuiltString
 
 
+#: The types of a catalogue's parameters: none is sent as anything but a text, or the boolean that it is here.
+NO_TYPES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A database of the inventory, validated: everything is there that its base connection needs.
@@ -86,7 +92,7 @@ class Endpoint:
     `cells` are the row's own non-secret columns (API names, references, `x_` columns) for ledger and
     export; `fingerprint` covers the non-secret content that is sent, so that an edited row shows.
     `auth_type` is sent as `auth.type` where a page shows one. `encoded` are the parameters that must be
-    Base64.
+    Base64; `types` the JSON types of those that are sent as no text, however they are held here.
     """
 
     key: EndpointKey
@@ -106,6 +112,7 @@ class Endpoint:
     row: int
     auth_type: str | None = None
     encoded: frozenset[str] = frozenset()
+    types: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_TYPES)
 
     @property
     def loose_name(self) -> str:
@@ -118,7 +125,8 @@ class ConnectionRequest:
     """A `POST /connections` body, complete but for the unwrapping of its secrets.
 
     Shape after Adobe's `CreateConnectionRequest`; `connectionSpec.version` is always sent, because
-    the documents disagree on what leaving it out means.
+    the documents disagree on what leaving it out means. `types` are the JSON types of parameters that are
+    sent as no text.
     """
 
     name: str
@@ -129,18 +137,26 @@ class ConnectionRequest:
     connection_spec_version: str
     sandbox: str
     auth_type: str | None = None
+    types: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_TYPES)
 
     def body(self) -> dict[str, Any]:
         """Give the JSON body with secrets in clear. Call it only where the bytes are written."""
         body: dict[str, Any] = {"name": self.name}
         if self.description is not None:
             body["description"] = self.description
-        params = {
+        params: dict[str, Any] = {
             name: value.get_secret_value() if isinstance(value, SecretStr) else value
             for name, value in self.auth_params.items()
         }
+        params |= {name: _typed(params[name], types) for name, types in self.types.items() if name in params}
         body["auth"] = {"specName": self.auth_spec_name, "params": params}
         if self.auth_type is not None:
             body["auth"]["type"] = self.auth_type
         body["connectionSpec"] = {"id": self.connection_spec_id, "version": self.connection_spec_version}
         return body
+
+
+def _typed(value: str | bool, types: tuple[str, ...]) -> str | bool | float:
+    """Give what a text says as one of these types; one that says none was refused before."""
+    read = read_loosely(str(value), types)
+    return value if read is None else read

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from bulkconn.core.columns import identity
 from bulkconn.core.connection_string import named_by
 from bulkconn.core.endpoint import BuiltString
 from bulkconn.core.secret import SecretStr
@@ -20,7 +21,8 @@ def fingerprint(layout: Layout, said: tuple[str, ...], params: tuple[tuple[str, 
 
     `said` is what the row says besides its parameters (sandbox, name, description). Secrets and
     references are left out: a rotated password is no change of the connection. Of a whole connection
-    string the server, database and user that it names are in.
+    string the server, database and user that it names are in. Of a custom source only the names of
+    parameters are in.
     """
     source, auth = layout.choice
     plain = [
@@ -30,6 +32,11 @@ def fingerprint(layout: Layout, said: tuple[str, ...], params: tuple[tuple[str, 
         auth.platform_cloud,
         *said,
     ]
+    if layout.own is not None:
+        # Whether a value is secret, and how its name is spelt, hangs on whether the service was asked: values
+        # are out and names compared loosely, so that asking makes no created row look edited.
+        names = sorted(identity(name) for name, _ in params)
+        return sha256("\0".join((*plain, *names)).encode()).hexdigest()
     for name, value in params:
         if isinstance(value, str):
             plain += name, value

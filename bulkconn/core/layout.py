@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.cells import Field
 from bulkconn.core.choice import BASIC
-from bulkconn.core.columns import COMMON, snake_case, spellings
+from bulkconn.core.columns import COMMON, OWN_COLUMNS, snake_case, spellings
 from bulkconn.core.findings import AGAIN
 from bulkconn.core.source import Need, ValueKind
 from bulkconn.core.suggest import nearest
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
     from bulkconn.core.choice import Choice
     from bulkconn.core.columns import Headings
+    from bulkconn.core.own_source import OwnSource
     from bulkconn.core.source import AuthSpec, Caution, Parameter, Source, StringPart
     from bulkconn.core.spec_terms import Terms
+
+
+_OWN: Final = frozenset(name.replace("_", "") for name in OWN_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,8 @@ class Layout:
     built from. `fields` are all other parameters, in documented order. `booleans` and `encoded` name the
     parameters that are sent as a JSON boolean, and those that must be Base64. `cautions` are what the
     reader should know before such a row is sent. `has_basic` says whether the row could do without a
-    connection string. `terms` are the service's own word, where it was asked.
+    connection string. `terms` are the service's own word, where it was asked; `own` is what a row of a
+    custom source says of it.
     """
 
     choice: Choice
@@ -53,6 +58,7 @@ class Layout:
     cautions: tuple[Caution, ...]
     has_basic: bool
     terms: Terms | None = None
+    own: OwnSource | None = None
 
     @classmethod
     def of(cls, choice: Choice, headings: Headings, terms: Terms | None = None) -> Layout:
@@ -130,6 +136,13 @@ def _unknown(header: str, lower: str, choice: Choice) -> UnknownColumn:
             "a cell stands under an empty header",
             known,
             f"name the column or remove the cell, {AGAIN}",
+        )
+    if lower.replace("_", "") in _OWN:
+        return UnknownColumn(
+            header,
+            f"{shown(header)} describes a custom source, and {source.slug} is none",
+            known,
+            f"write source=custom or remove the cell, {AGAIN}",
         )
     elsewhere = _elsewhere(lower, source)
     of_key = next(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bulkconn.core.cells import is_clear_key
 from bulkconn.core.connection_string import build_string, secret_parts, stays_in_place
 from bulkconn.core.endpoint import BuiltString, ConnectionRequest, SecretUnavailable
+from bulkconn.core.json_types import read_loosely
 from bulkconn.core.secret import SecretRef, SecretStr
 
 if TYPE_CHECKING:
@@ -47,13 +48,16 @@ def build_request(
         description=description,
         auth_spec_name=endpoint.auth_spec_name,
         auth_params={
-            name: _value(value, resolved, is_encoded=name in endpoint.encoded)
+            name: _value(
+                value, resolved, is_encoded=name in endpoint.encoded, types=endpoint.types.get(name, ())
+            )
             for name, value in endpoint.params
         },
         connection_spec_id=endpoint.connection_spec_id,
         connection_spec_version=endpoint.connection_spec_version,
         sandbox=endpoint.sandbox,
         auth_type=endpoint.auth_type,
+        types=endpoint.types,
     )
 
 
@@ -71,7 +75,11 @@ def secret_values(request: ConnectionRequest) -> tuple[str, ...]:
 
 
 def _value(
-    value: ParamValue, resolved: Mapping[SecretRef, SecretStr], *, is_encoded: bool
+    value: ParamValue,
+    resolved: Mapping[SecretRef, SecretStr],
+    *,
+    is_encoded: bool,
+    types: tuple[str, ...] = (),
 ) -> str | bool | SecretStr:
     if isinstance(value, SecretRef):
         secret = _resolved(value, resolved)
@@ -79,6 +87,10 @@ def _value(
             raise SecretUnavailable(
                 f"what {value.uri} holds is a key in clear, or of several lines, where its Base64 in one "
                 "line is documented: store what `base64 --wrap=0 FILE` prints"
+            )
+        if types and read_loosely(secret.get_secret_value(), types) is None:
+            raise SecretUnavailable(
+                f"what {value.uri} holds is not of the type that the service asks for ({', '.join(types)})"
             )
         return secret
     if isinstance(value, BuiltString):

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from bulkconn.core.findings import Findings
     from bulkconn.core.layout import Layout
 
+    #: The cells that decide what all others mean: of source, cloud and auth, and what a custom source adds.
+    LayoutKind = tuple[str | bool | None, ...]
+
 _STRING_SPELLINGS: Final = spellings("connectionString")
 
 #: No page documents which names a sandbox may have; the name travels in a header, so it must be plain.
@@ -56,7 +59,7 @@ class RowShape:
         self.key = common.get("key", "key")
         self.carried = self.headings.carried
         self.whole = [header for header, lower in self.headings.others if lower in _STRING_SPELLINGS]
-        self.layouts: dict[tuple[str | None, str | None, str | None, bool, str], Layout] = {}
+        self.layouts: dict[LayoutKind, Layout] = {}
 
 
 def read_common(name: str, header: str, cells: Mapping[str, str], findings: Findings) -> str:

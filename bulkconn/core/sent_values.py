@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bulkconn.core.connection_string import build_string
 from bulkconn.core.endpoint import BuiltString
 from bulkconn.core.secret import SecretRef, SecretStr
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from bulkconn.core.endpoint import ParamValue
     from bulkconn.core.secret import SecretValue
-
-_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
-#: Longest number that is read: no schema of a connection means a longer one.
-_DIGITS: Final = 40
 
 
 class SentValues(NamedTuple):
@@ -48,18 +43,6 @@ def sent_values(params: Iterable[tuple[str, ParamValue]]) -> SentValues:
         else:
             values[name] = value
     return SentValues(values, frozenset(unknown))
-
-
-def read_as(text: str, types: Collection[str]) -> bool | int | float | None:
-    """Give the boolean or number that a text says; None where it says none of these JSON types."""
-    if "boolean" in types and text in {"true", "false"}:
-        return text == "true"
-    match = _NUMBER.fullmatch(text) if len(text) <= _DIGITS else None
-    if match is None:
-        return None
-    if "integer" in types and match[1] is None and text.lstrip("-").isdecimal():
-        return int(text)
-    return float(text) if "number" in types else None
 
 
 def _clear(text: str | SecretValue) -> str:

@@ -39,6 +39,8 @@ class ValueKind(StrEnum):
     CONNECTION_STRING = "connection_string"
     #: `true` or `false`, in any case; sent as a JSON boolean.
     BOOLEAN = "boolean"
+    #: A value of a source that only its row describes: any text, also a reference.
+    CUSTOM = "custom"
     #: A key or key file as Base64 in one line; the key itself, in PEM or JSON, is refused.
     BASE64 = "base64"
 
@@ -136,7 +138,8 @@ class Source:
     """A kind of database that can be onboarded, with every auth spec that is documented for it.
 
     `notes` are for readers; `cautions` are said of every inventory that uses the source. `absent` ends
-    the refusal of a row on a cloud for which nothing is documented.
+    the refusal of a row on a cloud for which nothing is documented. `sample` are columns that an example
+    shows besides those of the auth specs.
     """
 
     slug: str
@@ -148,3 +151,4 @@ class Source:
     notes: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()
     absent: str = ""
+    sample: tuple[tuple[str, str], ...] = ()

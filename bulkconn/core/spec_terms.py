@@ -7,22 +7,32 @@ way that cannot be read, is left to the catalogue. Nothing here changes what is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.columns import spellings
+from bulkconn.core.custom import CUSTOM
+from bulkconn.core.json_types import sample_of
 from bulkconn.core.source import Caution, Need, Parameter, ValueKind
 from bulkconn.core.spec_word import Word
 from bulkconn.core.text import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bulkconn.core.auth_schema import AuthSchema, Property
     from bulkconn.core.endpoint import ParamValue
     from bulkconn.core.findings import Findings
     from bulkconn.core.source import AuthSpec
     from bulkconn.core.spec_word import Columns
+
+
+#: Names of parameters that are held secret though a schema lists them without a mark.
+_LIKE_A_SECRET: Final = re.compile(
+    r"pass(word|wd|phrase|code)|pwd|secret|token|credential|connection_?string|(private|access|account|api)_?key",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +53,8 @@ class Terms:
     `auth` is the catalogue's auth spec without the checks that the service's word replaces, and with the
     parameters that only the service knows. `hidden` are parameters that only the service holds secret.
     `where` says of which answer all this is. `cautions` are what the reader should know before such a row
-    is sent; with a `refusal` it cannot be.
+    is sent; with a `refusal` it cannot be. `types` are of parameters of a custom source that are sent as
+    no text.
     """
 
     auth: AuthSpec
@@ -52,10 +63,13 @@ class Terms:
     refusal: Refusal | None = None
     hidden: frozenset[str] = frozenset()
     word: Word | None = None
+    types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, auth: AuthSpec, schema: AuthSchema, where: str, cautions: Sequence[Caution] = ()) -> Terms:
-        """Bring what catalogue and service say of an auth spec together."""
+        """Bring what catalogue, or the row itself, and service say of an auth spec together."""
+        if auth.auth == CUSTOM:
+            return cls._of_own(auth, schema, where, cautions)
         agreed = [_relaxed(one, schema.properties.get(one.name)) for one in auth.parameters]
         taken = frozenset[str]().union(
             *(spellings(one.name) for one in auth.parameters),
@@ -74,6 +88,24 @@ class Terms:
                 if now.secret and not before.secret
             ),
             word=Word(schema, {one.name: one for one in auth.parameters}, where),
+        )
+
+    @classmethod
+    def _of_own(cls, auth: AuthSpec, schema: AuthSchema, where: str, cautions: Sequence[Caution]) -> Terms:
+        """Respell what a row names as the service does; parameters keep their order."""
+        spelt = {spelling: one for name, one in schema.properties.items() for spelling in spellings(name)}
+        said = [spelt.get(one.name.lower()) for one in auth.parameters]
+        types = {
+            one.name: one.types
+            for one in said
+            if one is not None and "string" not in one.types and sample_of(one.types) is not None
+        }
+        return cls(
+            auth=replace(auth, parameters=tuple(map(_as_stated, auth.parameters, said))),
+            where=where,
+            cautions=(*cautions, *_left_out(schema, where)),
+            word=Word(schema, {}, where, types),
+            types=types,
         )
 
     def judge(self, params: Sequence[tuple[str, ParamValue]], columns: Columns, findings: Findings) -> None:
@@ -115,6 +147,20 @@ def _of_service(said: Property) -> Parameter:
         need=Need.OPTIONAL,
         secret=said.is_secret,
         kind=ValueKind.BOOLEAN if is_switch else ValueKind.TEXT,
+    )
+
+
+def _as_stated(own: Parameter, said: Property | None) -> Parameter:
+    """Take the service's spelling, and its word that something is no secret unless the row says it is one."""
+    if said is None:
+        return own
+    is_unmarked = own.kind is ValueKind.CUSTOM and not said.is_secret
+    # A schema may have forgotten a mark: what is called a password is kept like one.
+    return replace(
+        own,
+        name=said.name,
+        secret=not is_unmarked or _LIKE_A_SECRET.search(said.name) is not None,
+        kind=ValueKind.TEXT if said.is_secret else own.kind,
     )
 
 

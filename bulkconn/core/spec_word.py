@@ -10,14 +10,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bulkconn.core.findings import AGAIN
+from bulkconn.core.json_types import read_as, read_loosely, sample_of
 from bulkconn.core.schema_faults import listed
-from bulkconn.core.sent_values import read_as, sent_values
+from bulkconn.core.sent_values import sent_values
 from bulkconn.core.source import Need, Parameter, ValueKind
 from bulkconn.core.suggest import nearest
 from bulkconn.core.text import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from bulkconn.core.auth_schema import AuthSchema, Property
     from bulkconn.core.endpoint import ParamValue
@@ -40,7 +41,15 @@ class Columns(NamedTuple):
 class Word:
     """A schema of the service's beside the parameters of our catalogue; none where it knows no source."""
 
-    def __init__(self, schema: AuthSchema, catalogue: Mapping[str, Parameter], where: str) -> None:
+    def __init__(
+        self,
+        schema: AuthSchema,
+        catalogue: Mapping[str, Parameter],
+        where: str,
+        types: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        """Bring both together; `types` are of parameters that are sent as no text."""
+        self._types = types or {}
         self._schema = schema
         self._catalogue = MappingProxyType(dict(catalogue))
         self._where = where
@@ -60,6 +69,8 @@ class Word:
         self._compare(given, columns, findings)
         if self._typed:
             values = self._as_meant(values, columns, findings)
+        if self._types:
+            values = self._as_sent(values, unknown, columns, findings)
         faults = self._schema.faults(values, unknown)
         if faults:
             self._note(faults, given, columns, findings)
@@ -157,6 +168,24 @@ class Word:
                 fix=f"give the row as source=custom if the service refuses the text, {AGAIN}",
             )
         return meant
+
+    def _as_sent(
+        self, values: dict[str, object], unknown: Collection[str], columns: Columns, findings: Findings
+    ) -> dict[str, object]:
+        """Read texts as the types that they are sent as; of a reference nobody knows more than its type."""
+        sent = dict(values)
+        for name, types in self._types.items():
+            text = values.get(name)
+            value = sample_of(types) if name in unknown else read_loosely(str(text), types)
+            if text is None or value is None:
+                continue
+            sent[name] = value
+            findings.warn_once(
+                columns.of(name),
+                f"{name} is sent as {' or '.join(types)}, as the service asks for it ({self._where})",
+                fix=f"see that this is meant: without --check-specs it is sent as text, {AGAIN}",
+            )
+        return sent
 
     def _but(self, name: str) -> str:
         """Say what our catalogue says; nothing where it does not know the source at all."""

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.cells import FieldReader, SecretRules
 from bulkconn.core.choice import Asked, choose_auth, choose_cloud, choose_source, source_index
-from bulkconn.core.endpoint import Endpoint
+from bulkconn.core.custom import is_custom
+from bulkconn.core.endpoint import NO_TYPES, Endpoint
 from bulkconn.core.errors import UsageError
 from bulkconn.core.findings import AGAIN, Findings
 from bulkconn.core.fingerprint import fingerprint
 from bulkconn.core.layout import Layout, column_names
 from bulkconn.core.names import EndpointKey, default_key
+from bulkconn.core.own_source import own_spec_id, own_texts, read_own
 from bulkconn.core.row_shape import SANDBOX_CHARACTERS, RowShape, is_sandbox_name, read_common, read_lines
 from bulkconn.core.service_spec import Place
 from bulkconn.core.spec_word import Columns
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
     from bulkconn.core.diagnostics import Diagnostic
     from bulkconn.core.endpoint import InventoryRow, ParamValue
+    from bulkconn.core.own_source import OwnSource
+    from bulkconn.core.row_shape import LayoutKind
     from bulkconn.core.source import PlatformCloud, Source
     from bulkconn.core.spec_book import SpecBook
 
@@ -77,7 +81,9 @@ class Validator:
         schemes: Collection[str] = ("env", "file"),
         forbid_plaintext: bool = False,
     ) -> None:
-        self._index = source_index(sources)
+        listed = tuple(sources)
+        self._index = source_index(listed)
+        self._by_spec = {source.connection_spec_id: source.slug for source in listed}
         self._defaults = defaults or RowDefaults()
         if self._defaults.sandbox is not None and not is_sandbox_name(self._defaults.sandbox):
             raise UsageError(
@@ -97,11 +103,11 @@ class Validator:
     def place_of(self, row: InventoryRow) -> Place | None:
         """Say which connection spec a row needs, and in which sandbox; None where it does not say."""
         shape = self._shape(row.headers or tuple(row.cells))
-        source = self._index.get(row.cells.get(shape.source, "").strip().lower())
+        named = row.cells.get(shape.source, "")
+        source = self._index.get(named.strip().lower())
         sandbox = row.cells.get(shape.sandbox, "").strip() or self._defaults.sandbox or ""
-        if source is None or not is_sandbox_name(sandbox):
-            return None
-        return Place(sandbox, source.connection_spec_id)
+        spec_id = own_spec_id(shape, row.cells) if is_custom(named) else source and source.connection_spec_id
+        return Place(sandbox, spec_id) if spec_id and is_sandbox_name(sandbox) else None
 
     def validate(self, row: InventoryRow) -> Validated | Invalid:
         """Give the endpoint of a row, or everything that is wrong with it. Never raises for a row."""
@@ -129,8 +135,7 @@ class Validator:
             for caution in layout.cautions:
                 findings.warn_once(shape.source, caution.message, fix=f"{caution.fix}, {AGAIN}")
             params = self._params(layout, cells, shown_cells, findings)
-            if layout.terms is not None:
-                layout.terms.judge(params, Columns(layout.column, shape.source, shape.auth), findings)
+            _judge(layout, shape, params, shown_cells, findings)
         for header in shape.carried:
             text = read_lines(header, header, cells, findings)
             if text:
@@ -156,6 +161,7 @@ class Validator:
             row=row.row,
             auth_type=auth.auth_type,
             encoded=layout.encoded,
+            types=layout.terms.types if layout.terms is not None else NO_TYPES,
         )
         return Validated(endpoint, tuple(findings.warnings))
 
@@ -195,6 +201,10 @@ class Validator:
         layout = shape.layouts.get(said)
         if layout is not None:
             return layout
+        is_own = is_custom(said[0])
+        kind = (*said, *own_texts(shape, cells)) if is_own else said
+        if is_own and kind in shape.layouts:
+            return shape.layouts[kind]
         asked = Asked(
             source=(said[0] or "").strip(),
             platform_cloud=(said[1] or "").strip(),
@@ -203,6 +213,10 @@ class Validator:
             platform_cloud_column=shape.platform_cloud,
             auth_column=shape.auth,
         )
+        if is_own:
+            cloud = choose_cloud(asked, self._defaults.platform_cloud, findings)
+            own = read_own(shape, cells, asked, cloud, self._by_spec, findings)
+            return None if own is None else self._keep(shape, kind, self._own_layout(own, shape, sandbox))
         source = choose_source(asked, self._index, findings)
         cloud = choose_cloud(asked, self._defaults.platform_cloud, findings)
         if source is None or cloud is None:
@@ -210,10 +224,17 @@ class Validator:
         choice = choose_auth(asked, source, cloud, findings, has_connection_string=whole)
         if choice is None:
             return None
+        terms = self._specs.terms(choice, sandbox) if self._specs else None
+        return self._keep(shape, kind, Layout.of(choice, shape.headings, terms))
+
+    def _own_layout(self, own: OwnSource, shape: RowShape, sandbox: str) -> Layout:
+        terms = self._specs.terms(own.choice, sandbox) if self._specs else None
+        return own.layout(shape.headings, terms)
+
+    def _keep(self, shape: RowShape, kind: LayoutKind, layout: Layout) -> Layout:
         if len(shape.layouts) >= _REMEMBERED:
             shape.layouts.clear()
-        terms = self._specs.terms(choice, sandbox) if self._specs else None
-        layout = shape.layouts[said] = Layout.of(choice, shape.headings, terms)
+        shape.layouts[kind] = layout
         return layout
 
     def _params(
@@ -243,3 +264,20 @@ class Validator:
                 fix=f"fill in the row's columns, {AGAIN}",
             )
         return tuple(params)
+
+
+def _judge(
+    layout: Layout,
+    shape: RowShape,
+    params: tuple[tuple[str, ParamValue], ...],
+    shown_cells: dict[str, str],
+    findings: Findings,
+) -> None:
+    """Hold a row to the service's word, and note what a custom one says of its source."""
+    columns = shape.source, shape.auth
+    if layout.own is not None:
+        shown_cells.update(layout.own.cells(params))
+        own = shape.headings.own
+        columns = own["connection_spec_id"], own["auth_spec_name"]
+    if layout.terms is not None:
+        layout.terms.judge(params, Columns(layout.column, *columns), findings)

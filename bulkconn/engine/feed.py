@@ -6,6 +6,7 @@ import asyncio
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from bulkconn.core.custom import place_label
 from bulkconn.core.lifecycle import State
 from bulkconn.core.plan import Action, plan_action
 from bulkconn.core.record import Change, DoubtSince, Move, Note, RowSeen
@@ -153,13 +154,14 @@ def row_of(record: LedgerRecord | None, endpoint: Endpoint | None) -> Row:
     if record is None:
         if endpoint is None:
             raise AssertionError("a row is known by its record or its endpoint")
-        return Row(endpoint.key, State.PENDING, endpoint.sandbox, endpoint.source, endpoint)
+        label = place_label(endpoint.source, endpoint.connection_spec_id)
+        return Row(endpoint.key, State.PENDING, endpoint.sandbox, label, endpoint)
     state = State.PENDING if record.state is State.FAILED else record.state
     return Row(
         record.key,
         state,
         endpoint.sandbox if endpoint else record.sandbox,
-        record.source,
+        place_label(record.source, (endpoint or record).connection_spec_id),
         endpoint,
         sent_as=record.sent_as,
         seen_ids=record.seen_ids,

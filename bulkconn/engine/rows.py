@@ -39,6 +39,7 @@ class Row:
     is the streak of bad answers that the last doubt belongs to, None where another process had it;
     `is_excused` tells that it came by a crash, an interrupt or a 429, which use up nothing either.
     `cleared_at_s` is when the row was found absent and cleared to be sent again.
+    `source` is what is set aside if the service does not offer it: of custom sources with the spec's id.
     `rejection` is the refusal that awaits a last look before the row may be called failed. `counted`
     tells whether the row is part of the tally.
     """

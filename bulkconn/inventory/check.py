@@ -223,7 +223,9 @@ def _repeated(row: InventoryRow, endpoint: Endpoint, earlier: tuple[Earlier, ...
             message=message,
             found=shown(found),
             allowed=None if one.is_key else "a name that differs in more than case and blanks",
-            fix=f"remove one of the two rows or change its {what}, {AGAIN}",
+            fix=f"give one of the two custom rows a key of its own, {AGAIN}"
+            if one.is_key and not has_key
+            else f"remove one of the two rows or change its {what}, {AGAIN}",
         )
 
 

@@ -11,6 +11,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
+from bulkconn.core.custom import CUSTOM
 from bulkconn.core.errors import UsageError
 from bulkconn.core.names import default_key
 
@@ -48,7 +49,8 @@ class Duplicates:
     """Remembers every endpoint it is shown. `hashed` is an argument so that a test can make it collide.
 
     A key that is made of sandbox, source and name can only repeat another such key if the name is
-    repeated too. So as long as all keys are of that kind, names alone are compared, at half the cost.
+    repeated too, but for custom sources, whose names differ by connection spec. So as long as all keys
+    are of that kind, names alone are compared, at half the cost.
     """
 
     def __init__(self, hashed: Callable[[str], int] = hash) -> None:
@@ -69,7 +71,8 @@ class Duplicates:
         first, self._count = self._count, self._count + len(endpoints)
         with _translated():
             if not self._compares_keys and any(
-                endpoint.key != default_key(endpoint.sandbox, endpoint.source, endpoint.name)
+                endpoint.source == CUSTOM
+                or endpoint.key != default_key(endpoint.sandbox, endpoint.source, endpoint.name)
                 for endpoint in endpoints
             ):
                 self._compare_keys()

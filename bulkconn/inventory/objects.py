@@ -6,7 +6,8 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from bulkconn.core.columns import NESTED
+from bulkconn.core.columns import NESTED, Headings
+from bulkconn.core.custom import join_names
 from bulkconn.core.endpoint import InventoryRow
 from bulkconn.core.findings import AGAIN
 from bulkconn.core.text import shown
@@ -59,7 +60,7 @@ def read_object(value: object, file: str, row: int) -> InventoryRow | Diagnostic
         elif isinstance(cell, Twice):
             return _twice(file, row, cell.key)
         else:
-            problem = _add(cells, key, cell, file, row)
+            problem = _add(cells, key, _names(key, cell) if isinstance(cell, list) else cell, file, row)
             if problem is not None:
                 return problem
     return InventoryRow(file, row, cells)
@@ -88,6 +89,14 @@ def _add(cells: dict[str, str], key: str, value: object, file: str, row: int) ->
         return _twice(file, row, key)
     cells[key] = text
     return None
+
+
+def _names(key: str, listed: list[object]) -> object:
+    """Give the names of secret columns as the text that says the same; other lists as they are: refused."""
+    if "secret_columns" not in Headings.of((key,)).own:
+        return listed
+    names = [one for one in listed if isinstance(one, str) and one.strip() and "," not in one]
+    return join_names(names) if len(names) == len(listed) else listed
 
 
 def _twice(file: str, row: int, key: str) -> Diagnostic:

@@ -49,7 +49,9 @@ def template(
         )
     rows = [_row(source, spec) for source, spec in chosen]
     if format is InventoryFormat.CSV:
-        columns = dict.fromkeys(name for _, spec in chosen for name in column_names(spec))
+        columns = dict.fromkeys(
+            name for source, spec in chosen for name in (*column_names(spec), *dict(source.sample))
+        )
         return _csv(rows, (*_COMMON_SHOWN, *columns))
     if format is InventoryFormat.JSON:
         return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
@@ -79,6 +81,7 @@ def _row(source: Source, spec: AuthSpec) -> dict[str, str]:
         built = {parameter.name for parameter in spec.parameters if parameter.kind == "connection_string"}
     else:
         built = set()
+    row |= dict(source.sample)
     row |= {parameter.name: parameter.example for parameter in spec.parameters if parameter.name not in built}
     return {name: cell for name, cell in row.items() if cell}
 

@@ -37,11 +37,12 @@ def source_json(source: Source) -> dict[str, Any]:
         "source": source.slug,
         "aliases": list(source.aliases),
         "title": source.title,
-        "connection_spec_id": source.connection_spec_id,
+        # Of a custom source each row says it.
+        "connection_spec_id": source.connection_spec_id or None,
         "auths": [
             {
                 "auth": auth.auth,
-                "spec_name": auth.spec_name,
+                "spec_name": auth.spec_name or None,
                 "platform_cloud": auth.platform_cloud.value,
                 "columns": [
                     # The whole string or its parts: where there are both, neither is required by itself.
@@ -75,7 +76,9 @@ def render_source(source: Source, *, example: str) -> str:
     also = f" (also {', '.join(source.aliases)})" if source.aliases else ""
     lines = [
         *_wrapped(f"{source.title}: source = {source.slug}{also}"),
-        f"connection spec {source.connection_spec_id}, version {source.connection_spec_version}",
+        f"connection spec {source.connection_spec_id}, version {source.connection_spec_version}"
+        if source.connection_spec_id
+        else "connection spec and auth spec as each row says",
         "",
         *_auth_lines(source.auths),
         "",
@@ -97,7 +100,7 @@ def _auth_lines(auths: Iterable[AuthSpec]) -> Iterator[str]:
     ]
     width = max(len(way) for way, _ in ways)
     for way, spec_name in ways:
-        yield f'{way:{width}} "{spec_name}"'
+        yield f'{way:{width}} "{spec_name}"' if spec_name else way
 
 
 @dataclass(slots=True)

@@ -177,11 +177,13 @@ def test_validate_of_a_wrong_common_column_names_it(
 @pytest.mark.parametrize(
     ("cells", "allowed", "fix"),
     [
-        pytest.param({"source": None}, "acme, odd, only, built", "name the row's source", id="no source"),
-        pytest.param({"source": "acne"}, "acme, odd, only, built", "write acme", id="near"),
+        pytest.param(
+            {"source": None}, "acme, odd, only, built, custom", "name the row's source", id="no source"
+        ),
+        pytest.param({"source": "acne"}, "acme, odd, only, built, custom", "write acme", id="near"),
         pytest.param(
             {"source": "zzz"},
-            "acme, odd, only, built",
+            "acme, odd, only, built, custom",
             "write one of these, or describe the source yourself as source=custom",
             id="far",
         ),

@@ -22,12 +22,18 @@ _HASHES = {"as it is": hash, "all alike": lambda _: 7, "two kinds": lambda text:
 
 
 def _endpoint(
-    row: int, name: str, *, key: str | None = None, sandbox: str = "dev", spec: str = "s"
+    row: int,
+    name: str,
+    *,
+    key: str | None = None,
+    sandbox: str = "dev",
+    spec: str = "s",
+    source: str = "mysql",
 ) -> Endpoint:
     return Endpoint(
-        key=EndpointKey(key) if key else default_key(sandbox, "mysql", name),
+        key=EndpointKey(key) if key else default_key(sandbox, source, name),
         name=name,
-        source="mysql",
+        source=source,
         platform_cloud=PlatformCloud.AZURE,
         sandbox=sandbox,
         auth="basic",
@@ -65,6 +71,14 @@ def test_find_of_rows_that_repeat_names_the_first_one(hashed: Callable[[str], in
         },
         {},
     ]
+
+
+def test_find_of_custom_rows_of_two_specs_sees_that_one_key_stands_for_both() -> None:
+    """Their names do not collide in the sandbox; their default keys, which name no spec, do."""
+    rows = [_endpoint(row, "a", spec=spec, source="custom") for row, spec in ((2, "s"), (3, "t"))]
+    with Duplicates() as duplicates:
+        found = [duplicates.find([row]) for row in (_endpoint(1, "a", spec="m"), *rows)]
+    assert found == [{}, {}, {0: (Earlier(is_key=True, file="a.csv", row=2),)}]
 
 
 def test_find_of_a_first_key_late_looks_back() -> None:

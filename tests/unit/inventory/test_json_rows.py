@@ -38,6 +38,12 @@ def test_read_json_of_every_kind_of_value_gives_its_text() -> None:
     assert one.headers == ()
 
 
+def test_read_json_of_secret_columns_takes_a_list_of_names() -> None:
+    """It says the same as the text that a CSV has."""
+    rows = rows_of('[{"secret_columns": ["a", "b"]}, {"secretColumns": ["a b"]}]', ".json")
+    assert [dict(row.cells) for row in rows] == [{"secret_columns": "a,b"}, {"secretColumns": "a b,"}]
+
+
 @pytest.mark.parametrize("wrap", ["%s", '{"connections": %s}', '\ufeff {"connections"\n:%s }\n\n'])
 def test_read_json_of_either_shape_counts_elements_from_one(wrap: str) -> None:
     """An array, or an object with one: rows are numbered by their place in it."""
@@ -174,6 +180,9 @@ def test_read_json_of_a_misspelt_key_suggests_the_right_one() -> None:
         pytest.param("true", None, "a row is a boolean, not an object", id="boolean"),
         pytest.param("[]", None, "a row is a list, not an object", id="list"),
         pytest.param('{"a": ["s3cret"]}', "a", "a cell is a list", id="a list in a cell"),
+        pytest.param(
+            '{"secret_columns": ["a", null]}', "secret_columns", "a cell is a list", id="a list of no names"
+        ),
         pytest.param('{"a": {"b": 1}}', "a", "a cell is an object", id="an object in a cell"),
         pytest.param('{"params": {"a": {}}}', "params.a", "a cell is an object", id="an object in params"),
         pytest.param('{"a": 1, "b": 2, "a": "s3cret"}', "a", "the key a is given twice", id="key twice"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulkconn.core.sent_values import read_as
+from bulkconn.core.json_types import read_as, read_loosely, sample_of
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,18 @@ def test_read_as_gives_what_a_text_says_in_json(text: str, types: list[str], val
     """As JSON writes it, and nothing that merely looks like it."""
     assert read_as(text, types) == value
     assert type(read_as(text, types)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "types", "value"),
+    [(" TRUE ", ["boolean"], True), ("5432 ", ["integer"], 5432), ("x", ["integer"], None)],
+)
+def test_read_loosely_takes_what_a_spreadsheet_writes(text: str, types: list[str], value: object) -> None:
+    """Blanks and capitals say nothing against a value."""
+    assert read_loosely(text, types) is value or read_loosely(text, types) == value
+
+
+def test_sample_of_is_of_the_type() -> None:
+    """Texts, lists and objects have none: such a value is sent as text."""
+    assert [sample_of([one]) for one in ("boolean", "integer", "number")] == [False, 0, 0]
+    assert sample_of(["array", "null"]) is None

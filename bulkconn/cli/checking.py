@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bulkconn.cli.spec_check import SpecCheck
     from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.names import EndpointKey
+    from bulkconn.core.plan import Reopen
     from bulkconn.core.protocols import Ledger
     from bulkconn.core.record import NameConflict
     from bulkconn.secretrefs.resolver import References
@@ -157,24 +158,24 @@ def network_of(given: Given) -> Network:
 
 
 async def take_stock(
-    checked: Checked, ledger: Ledger, specs: SpecCheck | None = None, *, retry_failed: bool
+    checked: Checked, ledger: Ledger, specs: SpecCheck | None = None, *, reopen: Reopen
 ) -> None:
     """Make the first pass: afterwards `checked` has all counts and diagnostics.
 
     Where rows are refused by what a ledger once kept of the service's word, the service is asked anew.
     Cancel: safe, nothing was written.
     """
-    await _first_pass(checked, ledger, retry_failed=retry_failed)
+    await _first_pass(checked, ledger, reopen=reopen)
     if checked.check.errors and specs is not None and await specs.ask_anew():
         checked.forget()
-        await _first_pass(checked, ledger, retry_failed=retry_failed)
+        await _first_pass(checked, ledger, reopen=reopen)
 
 
-async def _first_pass(checked: Checked, ledger: Ledger, *, retry_failed: bool) -> None:
+async def _first_pass(checked: Checked, ledger: Ledger, *, reopen: Reopen) -> None:
     for endpoints in checked.check.first_pass():
         for start in range(0, len(endpoints), _BATCH):
             found = await survey_batch(
-                checked.survey, ledger, endpoints[start : start + _BATCH], retry_failed=retry_failed
+                checked.survey, ledger, endpoints[start : start + _BATCH], reopen=reopen
             )
             for endpoint, conflict in found:
                 checked.conflicts.append(_conflict(endpoint, conflict))

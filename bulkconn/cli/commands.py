@@ -9,9 +9,9 @@ import click
 from bulkconn.cli import options
 from bulkconn.cli.numbers import Number
 
-_RUN: Final = (options.target, options.rows, options.pace, options.patience, options.policy)
+_RUN: Final = (options.target, options.rows, options.pace, options.patience, options.policy, options.reopen)
 _SECONDS: Final = Number(at_least=0, example="0.05")
-_STATES: Final = ("pending", "in_doubt", "created", "adopted", "failed", "held")
+_STATES: Final = ("pending", "in_doubt", "created", "adopted", "failed", "held", "deleted")
 
 
 @options.command("plan", body="bulkconn.cli.foresight:plan", epilog=options.INVENTORIES)

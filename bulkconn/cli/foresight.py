@@ -90,7 +90,7 @@ async def foresee(
         eyes = Eyes(given, world, ledger=view.as_ledger(), secrets=checked.references)
         await stack.enter_async_context(eyes)
         specs = await _check_specs(given, checked, view, eyes)
-        await take_stock(checked, view.as_ledger(), specs, retry_failed=given.is_on("retry_failed"))
+        await take_stock(checked, view.as_ledger(), specs, reopen=given.reopen)
         if specs is not None and specs.fresh and view.keeps_specs:
             await _keep(given, place, specs, world)
         checked.lookups = eyes.lookups

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bulkconn.core.errors import UsageError
-from bulkconn.core.plan import OnExisting
+from bulkconn.core.plan import OnExisting, Reopen
 from bulkconn.core.secret import SecretStr
 from bulkconn.core.settings import PaceSettings, PatienceSettings, RunSettings
 from bulkconn.core.source import PlatformCloud
@@ -100,6 +100,21 @@ class Given:
         )
 
     @property
+    def reopen(self) -> Reopen:
+        """Which finished rows are to be taken up once more.
+
+        Raises:
+            UsageError: error codes are named, but failed rows are not to be retried at all.
+        """
+        codes = frozenset(code.strip() for code in self.params.get("error_code") or () if code.strip())
+        if codes and not self.is_on("retry_failed"):
+            raise UsageError(
+                "--error-code says which failed rows are retried, but nothing asks for a retry",
+                fix="add --retry-failed (or BULKCONN_RETRY_FAILED=1), or leave --error-code out",
+            )
+        return Reopen(failed=self.is_on("retry_failed"), codes=codes, deleted=self.is_on("recreate"))
+
+    @property
     def run_settings(self) -> RunSettings:
         """What the engine is told."""
         grace_s = self.number("settle_grace")
@@ -113,7 +128,7 @@ class Given:
                 drain_s=self.number("drain"),
             ),
             on_existing=OnExisting((self.text("on_existing") or "hold").lower()),
-            retry_failed=self.is_on("retry_failed"),
+            reopen=self.reopen,
             has_marker=self.is_on("marker"),
             client_id=self.text("client_id") or self.adobe_client_id,
         )

@@ -73,7 +73,7 @@ async def _look_at_batch(
     records = await run.ledger.records([endpoint.key for endpoint in batch])
     for endpoint in batch:
         record = records.get(endpoint.key)
-        planned = plan_action(endpoint, record, retry_failed=run.settings.retry_failed)
+        planned = plan_action(endpoint, record, reopen=run.settings.reopen)
         if planned.action is not Action.CREATE or (record is not None and record.attempts):
             continue
         if engine.stops.is_stopping:

@@ -82,7 +82,7 @@ async def onboard(given: Given, paths: Sequence[str], world: World, interrupts: 
             try:
                 engine = _engine(given, checked, (ledger, service), world)
                 specs = await _check_specs(given, checked, (ledger, service), engine)
-                await take_stock(checked, engine.run.ledger, specs, retry_failed=given.is_on("retry_failed"))
+                await take_stock(checked, engine.run.ledger, specs, reopen=given.reopen)
                 checked.lookups = engine.run.this_run.lookups
                 refusal = _refusal(given, checked, specs, engine)
                 if refusal is None and ledger is None:

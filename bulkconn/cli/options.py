@@ -258,7 +258,7 @@ policy: Final = group_of(
             "What becomes of a row that was never sent when its name exists already.",
             type=click.Choice(["hold", "adopt", "create"], case_sensitive=False), default="hold",
         ),
-        _switch("--retry-failed", "BULKCONN_RETRY_FAILED", "Send rows again that failed before."),
+        _switch("--retry-failed", "BULKCONN_RETRY_FAILED", "Send failed rows again, no other finished ones."),
         _switch(
             "--marker", "BULKCONN_MARKER",
             "Append a proof of ownership to each description: [bulkconn:<ledger id>/<key hash>].",
@@ -276,6 +276,18 @@ outside: Final = group_of(
             "POST the summary there as JSON at the end; https, or http on this machine. It may be a secret: "
             "better set the variable.",
             metavar="URL",
+        ),
+    ]
+)  # fmt: skip
+reopen: Final = group_of(
+    [
+        _option(
+            "--error-code", "BULKCONN_ERROR_CODE",
+            "With --retry-failed: only rows with this code, as status shows it, or its number; may be "
+            "repeated.", multiple=True, metavar="CODE",
+        ),
+        _switch(
+            "--recreate", "BULKCONN_RECREATE", "Create rows again whose connection was rolled back.",
         ),
     ]
 )  # fmt: skip

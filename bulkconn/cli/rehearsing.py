@@ -29,6 +29,7 @@ from bulkconn.cli.wiring import make_world, run_async
 from bulkconn.core.dummies import DUMMY
 from bulkconn.core.errors import UsageError
 from bulkconn.core.location import parse_location
+from bulkconn.core.plan import Reopen
 from bulkconn.core.rehearsal import Level, worker_rate_per_s
 from bulkconn.report.rehearsal import render_opening, render_rehearsal
 
@@ -125,7 +126,7 @@ async def _perform(given: Given, asked: Asked, world: World) -> int:
     async with AsyncExitStack() as stack:
         venue = await stack.enter_async_context(venue_at(asked.emulator))
         with opened(given, asked.paths, sys.stdin.buffer, looks_for_secrets=False) as checked:
-            await take_stock(checked, LedgerView().as_ledger(), retry_failed=False)
+            await take_stock(checked, LedgerView().as_ledger(), reopen=Reopen())
             is_skipping = given.is_on("skip_invalid")
             if not checked.may_go_on(skip_invalid=is_skipping):
                 duration_s = world.clock.elapsed_s() - began_s

@@ -56,7 +56,7 @@ async def _submit(given: Given, paths: Sequence[str], world: World) -> int:
     ):
         info = store.prepare(target, new_ledger_id=LedgerId(str(uuid.uuid4())), now=now)
         check_target(info.target, target, str(place))
-        await take_stock(checked, LedgerView(store).as_ledger(), retry_failed=given.is_on("retry_failed"))
+        await take_stock(checked, LedgerView(store).as_ledger(), reopen=given.reopen)
         if checked.errors:
             report = checked.refusal(ledger=shown_place(place), skip_invalid=True, duration_s=0.0)
             if given.wants_json:

@@ -41,6 +41,28 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Reopen:
+    """Which finished rows a run takes up once more, because the user asked for it; by default none.
+
+    `codes` narrows `failed` to rows with one of these error codes, in full (`1304-400`) or by their number
+    (`1304`); empty: all failed rows. `deleted` takes up rows whose connection was rolled back.
+    """
+
+    failed: bool = False
+    codes: frozenset[str] = frozenset()
+    deleted: bool = False
+
+    def takes_up(self, record: LedgerRecord) -> bool:
+        """Tell whether a failed or deleted row leaves its state; no other finished row ever does."""
+        if record.state is State.DELETED:
+            return self.deleted
+        if record.state is not State.FAILED or not self.failed:
+            return False
+        code = record.error_code or ""
+        return not self.codes or not self.codes.isdisjoint({code, code.partition("-")[0]})
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedAction:
     """What a row needs, and how it counts until that is done.
 
@@ -51,7 +73,7 @@ class PlannedAction:
     counts_as: str
 
 
-def plan_action(endpoint: Endpoint, record: LedgerRecord | None, *, retry_failed: bool) -> PlannedAction:
+def plan_action(endpoint: Endpoint, record: LedgerRecord | None, *, reopen: Reopen) -> PlannedAction:
     """Decide from the ledger alone what a row needs.
 
     A held row that can have made no connection (nothing of it was ever in doubt, and it holds no id) is
@@ -68,12 +90,10 @@ def plan_action(endpoint: Endpoint, record: LedgerRecord | None, *, retry_failed
             return PlannedAction(Action.CREATE, State.PENDING)
         case State.SENDING | State.IN_DOUBT:
             return PlannedAction(Action.SETTLE, State.IN_DOUBT)
-        case State.FAILED:
-            if retry_failed:
+        case State.FAILED | State.DELETED:
+            if reopen.takes_up(record):
                 return PlannedAction(Action.CREATE, State.PENDING)
-            return PlannedAction(Action.SKIP, State.FAILED)
-        case State.DELETED:
-            return PlannedAction(Action.SKIP, State.DELETED)
+            return PlannedAction(Action.SKIP, state)
         case State.HELD:
             if record.ambiguous == 0 and record.connection_id is None:
                 return PlannedAction(Action.CREATE, State.HELD)

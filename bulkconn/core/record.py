@@ -166,7 +166,9 @@ class Move:
     written: they tell the newest news. `attempt_end` also appends to the table of attempts (there must
     have been an intent); with IN_DOUBT it counts as ambiguous and `doubt_since` is required. An id that
     `connection_id` replaces is kept among the row's `other_ids`: the ledger never forgets one.
-    `resets_counts` zeroes `resends`.
+    `resets_counts` zeroes `resends`. `deleted_ids` are connections of the row that are gone now: each is
+    appended to the table of attempts as deleted in this run, and can never be taken for one to come.
+    A row that leaves `deleted` forgets the connection that it had.
     """
 
     key: EndpointKey
@@ -185,6 +187,7 @@ class Move:
     doubt_since: DoubtSince | None = None
     other_ids: tuple[ConnectionId, ...] | None = None
     resets_counts: bool = False
+    deleted_ids: tuple[ConnectionId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

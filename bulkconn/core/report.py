@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: The final states of rows, in the documented order. They add up to `rows`.
 COUNT_NAMES: Final = ("created", "adopted", "failed", "held", "in_doubt", "pending", "changed", "invalid")
+#: A state of its own that is counted only where a row is in it.
+DELETED_NAME: Final = "deleted"
 #: What this process did, in the documented order.
 THIS_RUN_NAMES: Final = ("created", "adopted", "settled", "skipped", "posts", "lookups", "throttled")
 
@@ -98,13 +100,20 @@ class Report:
             "run_id": self.run_id,
             "ledger": self.ledger,
             "rows": sum(self.counts.values()),
-            "counts": {name: self.counts.get(name, 0) for name in COUNT_NAMES},
+            "counts": all_counts(self.counts),
             "this_run": self.this_run.as_json(),
             "diagnostics": [diagnostic.as_json() for diagnostic in self.diagnostics],
             "stopped": self.stopped.as_json() if self.stopped else None,
             "duration_s": round(self.duration_s, 3),
             "exit_code": int(self.exit_code),
         }
+
+
+def all_counts(counts: Mapping[str, int]) -> dict[str, int]:
+    """Give every documented name, in the documented order; `deleted` only where there are such rows."""
+    shown = {name: counts.get(name, 0) for name in COUNT_NAMES}
+    deleted = counts.get(DELETED_NAME, 0)
+    return shown | ({DELETED_NAME: deleted} if deleted else {})
 
 
 def settle_exit_code(counts: Mapping[str, int], *, stopped: Stop | None) -> ExitCode:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bulkconn.core.plan import OnExisting
+from bulkconn.core.plan import OnExisting, Reopen
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class RunSettings:
     """Everything the engine is told about a run.
 
     `client_id` is what the service shows as `createdClient`. `has_marker` appends a proof of ownership
-    to each description.
+    to each description. `reopen` says which finished rows are taken up once more.
     """
 
     pace: PaceSettings = field(default_factory=PaceSettings)
     patience: PatienceSettings = field(default_factory=PatienceSettings)
     on_existing: OnExisting = OnExisting.HOLD
-    retry_failed: bool = False
+    reopen: Reopen = field(default_factory=Reopen)
     has_marker: bool = False
     client_id: str | None = None

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Error codes of doubts that use up nothing of their row.
 _EXCUSES: Final = frozenset({"cut_off", "interrupted"})
+#: Finished rows that a run may take up once more, if asked.
+_TAKEN_UP: Final = frozenset({State.FAILED, State.DELETED})
 #: Rows read, compared with the ledger and queued at a time.
 BATCH_ROWS: Final = 200
 
@@ -125,11 +127,11 @@ class Feeder:
         rows: list[Row] = []
         for endpoint in batch:
             record = records.get(endpoint.key)
-            planned = plan_action(endpoint, record, retry_failed=run.settings.retry_failed)
+            planned = plan_action(endpoint, record, reopen=run.settings.reopen)
             if planned.action is not Action.CREATE:
                 continue
             now = run.clock.now()
-            if record is not None and record.state is State.FAILED:
+            if record is not None and record.state in _TAKEN_UP:
                 changes.append(Move(endpoint.key, State.PENDING, now, run.run_id, resets_counts=True))
             changes.append(RowSeen(endpoint, now))
             rows.append(row_of(record, endpoint))
@@ -156,20 +158,22 @@ def row_of(record: LedgerRecord | None, endpoint: Endpoint | None) -> Row:
             raise AssertionError("a row is known by its record or its endpoint")
         label = place_label(endpoint.source, endpoint.connection_spec_id)
         return Row(endpoint.key, State.PENDING, endpoint.sandbox, label, endpoint)
-    state = State.PENDING if record.state is State.FAILED else record.state
+    is_taken_up = record.state in _TAKEN_UP
+    # What it had was deleted, so it is no connection of this row any more; the ledger forgets it likewise.
+    is_gone = record.state is State.DELETED
     return Row(
         record.key,
-        state,
+        State.PENDING if is_taken_up else record.state,
         endpoint.sandbox if endpoint else record.sandbox,
         place_label(record.source, (endpoint or record).connection_spec_id),
         endpoint,
         sent_as=record.sent_as,
         seen_ids=record.seen_ids,
-        connection_id=record.connection_id,
+        connection_id=None if is_gone else record.connection_id,
         attempts=record.attempts,
         ambiguous=record.ambiguous,
-        resends=0 if record.state is State.FAILED else record.resends,
-        certainly_created=record.certainly_created,
+        resends=0 if is_taken_up else record.resends,
+        certainly_created=record.certainly_created and not is_gone,
         is_excused=record.error_code in _EXCUSES,
     )
 

@@ -379,6 +379,8 @@ def _as_recorded(settings: RunSettings) -> Mapping[str, object]:
         "max_wait_s": patience.max_wait_s,
         "drain_s": patience.drain_s,
         "on_existing": settings.on_existing.value,
-        "retry_failed": settings.retry_failed,
+        "retry_failed": settings.reopen.failed,
+        "error_codes": sorted(settings.reopen.codes),
+        "recreate": settings.reopen.deleted,
         "marker": settings.has_marker,
     }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.names import EndpointKey
+    from bulkconn.core.plan import Reopen
     from bulkconn.core.protocols import Ledger
     from bulkconn.core.record import NameConflict
 
@@ -40,7 +41,7 @@ class Survey:
 
 
 async def survey_batch(
-    survey: Survey, ledger: Ledger, endpoints: Sequence[Endpoint], *, retry_failed: bool
+    survey: Survey, ledger: Ledger, endpoints: Sequence[Endpoint], *, reopen: Reopen
 ) -> list[tuple[Endpoint, NameConflict]]:
     """Count a batch of valid endpoints in; give those whose name another key of the ledger has already.
 
@@ -57,7 +58,7 @@ async def survey_batch(
             found.append((endpoint, conflict))
             continue
         record = records.get(endpoint.key)
-        planned = plan_action(endpoint, record, retry_failed=retry_failed)
+        planned = plan_action(endpoint, record, reopen=reopen)
         counts_as = planned.counts_as
         survey.tally.add("in_doubt" if counts_as == "sending" else counts_as)
         if record is not None and (record.ambiguous or record.state in {"sending", "in_doubt"}):

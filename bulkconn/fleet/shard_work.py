@@ -17,7 +17,7 @@ from bulkconn.core.errors import (
 )
 from bulkconn.core.names import LedgerId
 from bulkconn.core.outcome import Scope as StopScope
-from bulkconn.core.plan import OnExisting
+from bulkconn.core.plan import OnExisting, Reopen
 from bulkconn.core.source import PlatformCloud
 from bulkconn.core.validation import RowDefaults, Validator
 from bulkconn.engine.run import Engine
@@ -199,7 +199,7 @@ class ShardWork:
             world=world,
         )
         survey = Survey()
-        conflicts = await survey_batch(survey, ledger, endpoints, retry_failed=settings.retry_failed)
+        conflicts = await survey_batch(survey, ledger, endpoints, reopen=settings.reopen)
         if conflicts:
             endpoint, conflict = conflicts[0]
             raise UsageError(
@@ -305,7 +305,7 @@ def _policy(settings: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return {
             "on_existing": OnExisting(settings["on_existing"]),
-            "retry_failed": bool(settings["retry_failed"]),
+            "reopen": Reopen(failed=bool(settings["retry_failed"])),
             "has_marker": bool(settings["marker"]),
         }
     except (KeyError, ValueError) as error:

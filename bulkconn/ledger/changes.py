@@ -19,7 +19,7 @@ from bulkconn.ledger.codec import (
     encode_time,
     storable,
 )
-from bulkconn.ledger.schema import INTENT
+from bulkconn.ledger.schema import DELETED, INTENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +50,7 @@ SEE_ROW: Final = """
 _SEE_PLACE: Final = "UPDATE rows SET inventory_file = ?, inventory_row = ? WHERE key = ?"
 
 _STANDING: Final = """
-    SELECT id, state, attempts, connection_id, other_ids, sent_sandbox, sent_name, sent_spec_id
+    SELECT id, state, attempts, connection_id, other_ids, seen_ids, sent_sandbox, sent_name, sent_spec_id
     FROM rows WHERE key = ?
 """
 
@@ -74,6 +74,13 @@ _MOVE: Final = """
         doubted_at = coalesce(?, doubted_at), other_ids = coalesce(?, other_ids)
     WHERE id = ?
 """
+
+# What the row had is gone, and what is to come is another connection: of the old one its id stays among the
+# attempts, and among `seen_ids`, so that a listing which still shows it proves nothing.
+_FORGET: Final = """
+    UPDATE rows SET connection_id = NULL, etag = NULL, provenance = NULL, certainly_created = 0 WHERE id = ?
+"""
+_SEE_IDS: Final = "UPDATE rows SET seen_ids = ? WHERE id = ?"
 
 _NOTE: Final = """
     UPDATE rows SET
@@ -171,6 +178,24 @@ def _write_move(db: Database, move: Move, runs: Mapping[RunId, int]) -> None:
             *sent, move.status, code, message, request_id, connection_id, None,
         ))
     # fmt: on
+    _write_deletion(db, move, standing, runs)
+
+
+def _write_deletion(db: Database, move: Move, standing: Standing, runs: Mapping[RunId, int]) -> None:
+    if standing.state is State.DELETED:
+        db.execute(_FORGET, (standing.row_id,))
+    if not move.deleted_ids:
+        return
+    seen = tuple(dict.fromkeys((*standing.seen_ids, *move.deleted_ids)))
+    db.execute(_SEE_IDS, (encode_ids(seen), standing.row_id))
+    run, at = _find_run(runs, move.run_id), encode_time(move.at)
+    for one in move.deleted_ids:
+        # fmt: off
+        db.execute(_APPEND, (
+            standing.row_id, standing.attempts, run, DELETED, at, None, None, None, move.status, None, None,
+            storable(move.request_id), one, None,
+        ))
+        # fmt: on
 
 
 def _write_note(db: Database, note: Note) -> None:
@@ -199,7 +224,9 @@ def _read_standing(db: Database, key: EndpointKey) -> Standing:
     row = db.execute(_STANDING, (key,)).fetchone()
     if row is None:
         raise _unknown(key)
-    return Standing(row[0], decode_state(row[1]), row[2], row[3], decode_ids(row[4]), row[5:])
+    return Standing(
+        row[0], decode_state(row[1]), row[2], row[3], decode_ids(row[4]), decode_ids(row[5]), row[6:]
+    )
 
 
 def _find_run(runs: Mapping[RunId, int], run_id: RunId) -> int:

@@ -135,4 +135,5 @@ class Standing(NamedTuple):
     attempts: int
     connection_id: ConnectionId | None
     other_ids: tuple[ConnectionId, ...]
+    seen_ids: tuple[ConnectionId, ...]
     sent_as: tuple[str | None, str | None, str | None]

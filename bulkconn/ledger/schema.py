@@ -23,6 +23,8 @@ BIND: Final = "INSERT INTO meta VALUES (1, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 #: `fact` of the append-only attempts beside the values of `AttemptEnd`.
 INTENT: Final = "intent"
 CUT_OFF: Final = "cut_off"
+#: A connection of the row was deleted on request; its id is with it.
+DELETED: Final = "deleted"
 #: An answer that arrived after its writer had lost the ledger to another: evidence, without a move.
 LATE: Final = "late"
 

@@ -20,6 +20,7 @@ _FATES: Final[Mapping[str, str]] = {
     "adopted": "adopted already: skipped",
     "changed": "created already, but the row was edited since: reported, not sent",
     "failed": "failed before: skipped (--retry-failed sends them again)",
+    "deleted": "rolled back: skipped (--recreate creates them again)",
     "held": "held: skipped until somebody has looked",
 }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bulkconn.core.errors import ExitCode
 from bulkconn.core.remedies import remedy_for
-from bulkconn.core.report import COUNT_NAMES
+from bulkconn.core.report import all_counts
 from bulkconn.report.words import columns, duration, plural
 
 if TYPE_CHECKING:
@@ -55,9 +55,7 @@ def render_status(report: Report, *, oldest_doubt_at: datetime | None, now: date
 
 def render_counts(counts: Mapping[str, int]) -> list[str]:
     """Give one line for each state that has rows, in the documented order."""
-    return columns(
-        (name.replace("_", " "), f"{counts[name]:,}") for name in COUNT_NAMES if counts.get(name, 0)
-    )
+    return columns((name.replace("_", " "), f"{rows:,}") for name, rows in all_counts(counts).items() if rows)
 
 
 def render_groups(groups: Sequence[ErrorGroup]) -> list[str]:

@@ -120,9 +120,7 @@ class Bench:
         run_settings = fast_settings(**changes)
         async with self.engine(run_settings) as engine:
             survey = Survey()
-            conflicts = await survey_batch(
-                survey, engine.run.ledger, listed, retry_failed=run_settings.retry_failed
-            )
+            conflicts = await survey_batch(survey, engine.run.ledger, listed, reopen=run_settings.reopen)
             assert not conflicts
             return await engine.onboard(lambda: listed, survey)
 

@@ -149,6 +149,10 @@ class MemoryLedger:
             raise IllegalMove("an ambiguous attempt must say when it ended")
         if move.attempt_end is not None and row.attempts == 0:
             raise IllegalMove("an attempt cannot end that never had an intent")
+        if row.state is State.DELETED:
+            # What it had is gone: only its id is remembered, as one that it will never make.
+            row = replace(row, connection_id=None, etag=None, provenance=None, certainly_created=False)
+        seen_ids = tuple(dict.fromkeys((*row.seen_ids, *move.deleted_ids)))
         connection_id = _given(move.connection_id, row.connection_id)
         if move.to in {State.CREATED, State.ADOPTED} and connection_id is None:
             raise IllegalMove("a finished row has its id")
@@ -170,7 +174,12 @@ class MemoryLedger:
             resends=0 if move.resets_counts else row.resends,
             doubt_since=_given(move.doubt_since, row.doubt_since),
             other_ids=others,
+            seen_ids=seen_ids,
         )
+        for one in move.deleted_ids:
+            self._check_run(move.run_id)
+            gone = Attempt(move.key, row.attempts, move.run_id, "deleted", move.at, None, move.status, one)
+            self.attempts.append(gone)
         if move.to is State.IN_DOUBT:
             self._doubted_at[move.key] = move.at
         if move.attempt_end is not None:

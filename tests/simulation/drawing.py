@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from bulkconn.core import trouble
-from bulkconn.core.plan import OnExisting
+from bulkconn.core.plan import OnExisting, Reopen
 from bulkconn.core.settings import PaceSettings, PatienceSettings, RunSettings
 from bulkconn.engine import feed, settling, twins
 from bulkconn.engine import rows as row_queue
@@ -212,7 +212,7 @@ class Drawing:
                 drain_s=dice.choice((0.5, 5.0, 20.0)),
             ),
             on_existing=self.on_existing,
-            retry_failed=dice.random() < 0.3,
+            reopen=Reopen(failed=dice.random() < 0.3),
             has_marker=has_marker,
             client_id=client_id,
         )

@@ -255,7 +255,7 @@ def _report(ran: Ran, report: Report, records: dict[str, Known]) -> list[str]:
             expected[record.counts_as(one.fingerprint) if record else "pending"] += 1
     is_interrupted = report.exit_code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}
     # A run that ends early counts rows as pending that it would have tried again, had it come so far.
-    is_early = (is_interrupted or report.stopped is not None) and ran.settings.retry_failed
+    is_early = (is_interrupted or report.stopped is not None) and ran.settings.reopen.failed
     if counts != dict(expected) and not is_early:
         faults.append(f"the report says {counts}, the ledger {dict(expected)} (exit {report.exit_code})")
     if not is_interrupted:

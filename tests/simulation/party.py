@@ -186,9 +186,7 @@ class Process:
         if ran.command == "settle":
             return await engine.settle()
         survey = Survey()
-        conflicts = await survey_batch(
-            survey, engine.run.ledger, ran.endpoints, retry_failed=ran.settings.retry_failed
-        )
+        conflicts = await survey_batch(survey, engine.run.ledger, ran.endpoints, reopen=ran.settings.reopen)
         invalid = {one.key for one, _ in conflicts}
         ran.endpoints = [one for one in ran.endpoints if one.key not in invalid]
         return await engine.onboard(lambda: ran.endpoints, survey)

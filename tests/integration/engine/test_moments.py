@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from bulkconn.cli.progress import read_moment
+from bulkconn.core.plan import Reopen
 from bulkconn.emulator import EmulatorSettings, FaultPlan
 from bulkconn.engine.survey import Survey, survey_batch
 from tests.fakes.bench import Bench, endpoints, fast_settings
@@ -21,7 +22,7 @@ async def test_moment_counts_rows_in_doubt_that_are_being_looked_up(tmp_path: Pa
     settings = EmulatorSettings(faults=FaultPlan.model_validate(plan))
     async with Bench(tmp_path, settings) as bench, bench.engine(fast_settings()) as engine:
         survey = Survey()
-        await survey_batch(survey, engine.run.ledger, rows, retry_failed=False)
+        await survey_batch(survey, engine.run.ledger, rows, reopen=Reopen())
         running = asyncio.create_task(engine.onboard(lambda: rows, survey))
         async with asyncio.timeout(30):
             while engine.run.this_run.posts < 8 or engine.in_flight < 8 or engine.run.sending:  # noqa: ASYNC110 - nobody is told of this moment

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from bulkconn.core.plan import OnExisting
+from bulkconn.core.plan import OnExisting, Reopen
 from bulkconn.emulator import EmulatorSettings, FaultPlan, PlantedConnection
 from bulkconn.engine.survey import Survey, survey_batch
 from tests.fakes.bench import Bench, endpoint, endpoints, fast_settings
@@ -142,7 +142,7 @@ async def test_edited_row_in_doubt_is_not_sent_over_an_existing_name(tmp_path: P
     async with Bench(tmp_path, EmulatorSettings(faults=plan)) as bench:
         async with bench.engine(fast_settings(settle_grace_s=None)) as engine:
             survey = Survey()
-            await survey_batch(survey, engine.run.ledger, [before], retry_failed=False)
+            await survey_batch(survey, engine.run.ledger, [before], reopen=Reopen())
             asyncio.get_running_loop().call_later(1.0, engine.interrupt)
             await engine.onboard(lambda: [before], survey)
         planted = bench.emulator.plant(_stranger("renamed", client="emulator-client"))
@@ -175,7 +175,7 @@ async def test_marked_connection_is_claimed_also_by_a_run_without_marker(tmp_pat
     async with Bench(tmp_path, EmulatorSettings(faults=plan)) as bench:
         async with bench.engine(fast_settings(has_marker=True, settle_grace_s=None)) as engine:
             survey = Survey()
-            await survey_batch(survey, engine.run.ledger, [row], retry_failed=False)
+            await survey_batch(survey, engine.run.ledger, [row], reopen=Reopen())
             asyncio.get_running_loop().call_later(0.5, engine.interrupt)
             await engine.onboard(lambda: [row], survey)
         report = await bench.onboard([row], client_id="shown-otherwise")

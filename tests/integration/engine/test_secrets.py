@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bulkconn.core.endpoint import SecretStoreDown, SecretUnavailable
+from bulkconn.core.plan import Reopen
 from bulkconn.core.secret import SecretStr
 from bulkconn.emulator import EmulatorSettings, FaultPlan
 from bulkconn.engine.survey import Survey, survey_batch
@@ -56,7 +57,7 @@ async def test_run_with_a_refused_secret_fails_that_row_alone(tmp_path: Path) ->
             0,
         )
         bench.secrets = references_to(FakeStore(), scheme="file")
-        again = await bench.onboard(rows, retry_failed=True)
+        again = await bench.onboard(rows, reopen=Reopen(failed=True))
         assert (again.exit_code, again.counts["created"]) == (0, 5)
 
 
@@ -103,7 +104,7 @@ async def test_run_that_is_interrupted_waits_for_no_store(tmp_path: Path) -> Non
         settings = fast_settings(drain_s=300.0, concurrency=10)
         async with bench.engine(settings) as engine:
             survey = Survey()
-            await survey_batch(survey, engine.run.ledger, rows, retry_failed=False)
+            await survey_batch(survey, engine.run.ledger, rows, reopen=Reopen())
             running = asyncio.create_task(engine.onboard(lambda: rows, survey))
             await store.is_full.wait()
             engine.interrupt()
@@ -120,7 +121,7 @@ async def test_run_with_a_slow_store_has_no_row_sending_meanwhile(tmp_path: Path
     rows = _rows(10)
     async with _bench(tmp_path, store) as bench, bench.engine(fast_settings()) as engine:
         survey = Survey()
-        await survey_batch(survey, engine.run.ledger, rows, retry_failed=False)
+        await survey_batch(survey, engine.run.ledger, rows, reopen=Reopen())
         running = asyncio.create_task(engine.onboard(lambda: rows, survey))
         await store.is_full.wait()
         records = await engine.run.ledger.records([row.key for row in rows])

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from bulkconn.core.outcome import Scope
+from bulkconn.core.plan import Reopen
 from bulkconn.emulator import EmulatorSettings, FaultPlan
 from bulkconn.engine.survey import Survey, survey_batch
 from tests.fakes.bench import Bench, endpoint, endpoints, fast_settings
@@ -49,7 +50,7 @@ async def test_run_with_few_rows_refused_fails_them_with_their_message(tmp_path:
     async with Bench(tmp_path, EmulatorSettings(faults=plan)) as bench:
         first = await bench.onboard(rows)
         again = await bench.onboard(rows)
-        retried = await bench.onboard(rows, retry_failed=True)
+        retried = await bench.onboard(rows, reopen=Reopen(failed=True))
         assert (first.exit_code, first.counts["failed"], first.counts["created"]) == (1, 2, 10)
         assert again.this_run.posts == 0
         assert again.counts["failed"] == 2
@@ -139,7 +140,7 @@ async def test_interrupt_during_run_drains_and_the_next_run_goes_on(tmp_path: Pa
     async with Bench(tmp_path, EmulatorSettings(latency_s=0.05)) as bench:
         async with bench.engine(fast_settings(rate_per_s=60.0)) as engine:
             survey = Survey()
-            await survey_batch(survey, engine.run.ledger, rows, retry_failed=False)
+            await survey_batch(survey, engine.run.ledger, rows, reopen=Reopen())
             asyncio.get_running_loop().call_later(0.6, engine.interrupt)
             report = await engine.onboard(lambda: rows, survey)
         assert report.exit_code == 130
@@ -158,7 +159,7 @@ async def test_interrupt_with_a_slow_post_cuts_it_and_leaves_it_in_doubt(tmp_pat
     async with Bench(tmp_path, EmulatorSettings(faults=plan), timeout_s=20.0) as bench:
         async with bench.engine(fast_settings(drain_s=0.3)) as engine:
             survey = Survey()
-            await survey_batch(survey, engine.run.ledger, rows, retry_failed=False)
+            await survey_batch(survey, engine.run.ledger, rows, reopen=Reopen())
             asyncio.get_running_loop().call_later(0.5, engine.interrupt)
             report = await engine.onboard(lambda: rows, survey)
         assert report.counts["in_doubt"] == 1
@@ -187,7 +188,7 @@ async def test_resends_after_a_settle_between_runs_are_counted_too(tmp_path: Pat
         for _ in range(4):
             async with bench.engine(fast_settings(max_resends=1, settle_grace_s=60.0)) as engine:
                 survey = Survey()
-                await survey_batch(survey, engine.run.ledger, rows, retry_failed=False)
+                await survey_batch(survey, engine.run.ledger, rows, reopen=Reopen())
                 asyncio.get_running_loop().call_later(0.4, engine.interrupt)
                 await engine.onboard(lambda: rows, survey)
             await bench.settle(settle_grace_s=0.2)

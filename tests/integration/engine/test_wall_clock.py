@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bulkconn.core.plan import Reopen
 from bulkconn.emulator import EmulatorSettings, FaultPlan
 from bulkconn.engine.clock import SystemClock
 from bulkconn.engine.survey import Survey, survey_batch
@@ -38,7 +39,7 @@ async def test_wall_clock_that_leaps_ends_no_grace_and_lengthens_none(tmp_path: 
     async with Bench(tmp_path, settings, timeout_s=0.5, clock=clock) as bench:
         survey = Survey()
         async with bench.engine(fast_settings(settle_grace_s=5.0, drain_s=0.2)) as engine:
-            await survey_batch(survey, engine.run.ledger, rows, retry_failed=False)
+            await survey_batch(survey, engine.run.ledger, rows, reopen=Reopen())
             running = asyncio.create_task(engine.onboard(lambda: rows, survey))
             while bench.emulator.books.posts < 15:  # noqa: ASYNC110 - the emulator tells nobody
                 await asyncio.sleep(0.01)

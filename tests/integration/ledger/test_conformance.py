@@ -109,6 +109,47 @@ async def bring_to(ledger: Ledger, row: Endpoint, state: State) -> None:
     await ledger.commit(ways[state])
 
 
+async def test_deleted_row_keeps_its_id_as_one_that_it_will_never_make(fresh: OpenLedger) -> None:
+    """A deleted row tells what it had; once it leaves that state, the id is only remembered as seen."""
+    row = endpoint()
+    gone, twin = ConnectionId("c-1"), ConnectionId("c-2")
+    async with fresh() as ledger:
+        await fill(ledger, row)
+        await ledger.commit([intent(row), created(row, connection_id=gone, provenance=Provenance.REPLY)])
+        await ledger.commit([move(row, State.DELETED, deleted_ids=(gone, twin), other_ids=())])
+        deleted = await read(ledger, row)
+        summary = await ledger.summary()
+        await ledger.commit([move(row, State.PENDING, resets_counts=True)])
+        again = await read(ledger, row)
+        await ledger.commit([intent(row, seen_ids=again.seen_ids), created(row, connection_id=twin)])
+        anew = await read(ledger, row)
+    assert (deleted.state, deleted.connection_id, deleted.seen_ids) == (State.DELETED, gone, (gone, twin))
+    assert summary.counts[State.DELETED] == 1
+    assert (again.state, again.connection_id, again.etag, again.provenance) == (
+        State.PENDING,
+        None,
+        None,
+        None,
+    )
+    assert (again.certainly_created, again.seen_ids) == (False, (gone, twin))
+    assert (anew.connection_id, anew.other_ids, anew.attempts) == (twin, (), 2)
+
+
+async def test_row_that_was_certainly_created_is_not_so_any_more_once_deleted(fresh: OpenLedger) -> None:
+    """A later POST of it has to be told from the one whose connection is gone."""
+    row = endpoint()
+    async with fresh() as ledger:
+        await fill(ledger, row)
+        await ledger.commit(
+            [intent(row), doubted(row, certainly_created=True), created(row, attempt_end=None)]
+        )
+        before = await read(ledger, row)
+        await ledger.commit([move(row, State.DELETED), move(row, State.PENDING)])
+        after = await read(ledger, row)
+    assert (before.certainly_created, after.certainly_created) == (True, False)
+    assert after.ambiguous == before.ambiguous == 1
+
+
 async def test_row_seen_first_is_pending_with_its_content(fresh: OpenLedger) -> None:
     """A row enters the ledger as pending, with all that the inventory says of it."""
     row = endpoint()

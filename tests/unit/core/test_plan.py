@@ -17,6 +17,7 @@ from bulkconn.core.plan import (
     HoldExisting,
     OnExisting,
     PlannedAction,
+    Reopen,
     Send,
     decide_existing,
     like_named,
@@ -103,18 +104,58 @@ def test_plan_follows_from_the_state(
     """Unsent rows are sent, doubts settled, finished rows skipped; only failed ones heed --retry-failed."""
     if retry_failed and known is not None and known.state is State.FAILED:
         expected = ("create", "pending")
-    planned = plan_action(ENDPOINT, known, retry_failed=retry_failed)
+    planned = plan_action(ENDPOINT, known, reopen=Reopen(failed=retry_failed))
+    assert planned == PlannedAction(Action(expected[0]), expected[1])
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["as-usual", "everything-asked"])
+@pytest.mark.parametrize("state", State, ids=str)
+def test_plan_never_sends_what_may_exist(state: State, asked: bool) -> None:
+    """A row with an id that is not deleted, or whose fate is unknown, gets no POST."""
+    known = record(state, attempts=1, ambiguous=1, connection_id="a", fingerprint="f0")
+    planned = plan_action(ENDPOINT, known, reopen=Reopen(failed=asked, deleted=asked))
+    if state not in {State.PENDING, State.FAILED, State.DELETED}:
+        assert planned.action is not Action.CREATE
+
+
+RETRIES: dict[str, tuple[str | None, Reopen, bool]] = {
+    "all": ("1304-400", Reopen(failed=True), True),
+    "by-code": ("1304-400", Reopen(failed=True, codes=frozenset({"1304-400"})), True),
+    "by-number": ("1304-400", Reopen(failed=True, codes=frozenset({"9", "1304"})), True),
+    "our-own-code": ("secret_denied", Reopen(failed=True, codes=frozenset({"secret_denied"})), True),
+    "other-code": ("1304-400", Reopen(failed=True, codes=frozenset({"1312"})), False),
+    "other-status": ("1304-400", Reopen(failed=True, codes=frozenset({"1304-422"})), False),
+    "no-code": (None, Reopen(failed=True, codes=frozenset({"1304"})), False),
+    "codes-alone": ("1304-400", Reopen(codes=frozenset({"1304"})), False),
+    "deleted-ones-only": ("1304-400", Reopen(deleted=True), False),
+}
+
+
+@pytest.mark.parametrize(("code", "reopen", "is_sent"), RETRIES.values(), ids=RETRIES.keys())
+def test_failed_row_is_sent_again_only_if_asked_and_of_these_codes(
+    code: str | None, reopen: Reopen, is_sent: bool
+) -> None:
+    """`--error-code` narrows `--retry-failed` and does nothing by itself."""
+    known = record(State.FAILED, attempts=1, error_code=code)
+    expected = ("create", "pending") if is_sent else ("skip", "failed")
+    planned = plan_action(ENDPOINT, known, reopen=reopen)
     assert planned == PlannedAction(Action(expected[0]), expected[1])
 
 
 @pytest.mark.parametrize("retry_failed", [False, True], ids=["as-usual", "retry-failed"])
-@pytest.mark.parametrize("state", State, ids=str)
-def test_plan_never_sends_what_may_exist(state: State, retry_failed: bool) -> None:
-    """A row with an id, or whose fate is unknown, gets no POST."""
-    known = record(state, attempts=1, ambiguous=1, connection_id="a", fingerprint="f0")
-    planned = plan_action(ENDPOINT, known, retry_failed=retry_failed)
-    if state not in {State.PENDING, State.FAILED}:
-        assert planned.action is not Action.CREATE
+@pytest.mark.parametrize("deleted", [False, True], ids=["kept", "recreate"])
+def test_deleted_row_is_sent_again_only_if_recreated(retry_failed: bool, deleted: bool) -> None:
+    """What was rolled back on purpose comes back on purpose, never because it once had an error."""
+    known = record(State.DELETED, attempts=1, connection_id="a", error_code="1304-400")
+    planned = plan_action(ENDPOINT, known, reopen=Reopen(failed=retry_failed, deleted=deleted))
+    expected = ("create", "pending") if deleted else ("skip", "deleted")
+    assert planned == PlannedAction(Action(expected[0]), expected[1])
+
+
+@pytest.mark.parametrize("state", [one for one in State if one not in {"failed", "deleted"}], ids=str)
+def test_reopen_takes_up_no_other_state(state: State) -> None:
+    """A created, adopted or held row never leaves its state by a flag of a run."""
+    assert not Reopen(failed=True, deleted=True).takes_up(record(state))
 
 
 # --- by the names that exist ------------------------------------------------------------------------

@@ -71,6 +71,16 @@ def test_report_as_json_has_the_documented_keys_in_order() -> None:
     assert list(shown["stopped"]) == ["reason", "scope", "fix"]
 
 
+def test_report_counts_deleted_rows_last_and_only_where_there_are_some() -> None:
+    """The keys that scripts know stay as they are until somebody rolls back."""
+    shown = Report(None, None, {"deleted": 2, "created": 1}, ThisRun(), 0.0, ExitCode.OK).as_json()
+    assert shown["rows"] == 3
+    assert list(shown["counts"]) == [*COUNT_NAMES, "deleted"]
+    assert shown["counts"]["deleted"] == 2
+    none = Report(None, None, {"deleted": 0, "created": 1}, ThisRun(), 0.0, ExitCode.OK).as_json()
+    assert list(none["counts"]) == list(COUNT_NAMES)
+
+
 def test_report_without_a_run_says_null() -> None:
     """What there is not is null or empty, never missing."""
     shown = Report(None, None, {}, ThisRun(), 0.0, ExitCode.OK).as_json()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bulkconn.core.plan import OnExisting
+from bulkconn.core.plan import OnExisting, Reopen
 from bulkconn.core.settings import PaceSettings, PatienceSettings, RunSettings
 
 
@@ -24,7 +24,7 @@ def test_run_settings_default_sends_nothing_that_could_be_regretted() -> None:
         pace=PaceSettings(),
         patience=PatienceSettings(),
         on_existing=OnExisting.HOLD,
-        retry_failed=False,
+        reopen=Reopen(failed=False, codes=frozenset(), deleted=False),
         has_marker=False,
         client_id=None,
     )

@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
-JOBS   ?= 2
+# Tests wait more than they compute: two for each core.
+JOBS   ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 
 BIN    := $(VENV)/bin
 # A Python without ensurepip (Debian packs it apart) makes an environment without pip; the pip outside
@@ -28,8 +29,8 @@ fleet: $(VENV)/.dev ## the services of docker-compose.yml as processes: three wo
 	@$(BIN)/python -m tests.fleet
 
 .PHONY: test
-test: $(VENV)/.dev ## run every test (JOBS=2 at a time)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(JOBS)
+test: $(VENV)/.dev ## run every test (JOBS=... at a time, two for each core unless given)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 # Without the conftest of all tests, which wants drivers of databases that this has no use for.
 .PHONY: test-aws

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import aioresponses.core
@@ -17,6 +17,16 @@ from tests.servers.fixtures import (  # noqa: F401 - see above
     postgres,
     postgres_without_tls,
 )
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the slow tests begin first, then what starts processes: short ones fill the time beside them."""
+    items.sort(
+        key=lambda item: (item.get_closest_marker("slow") is None, "acceptance" not in item.path.parts)
+    )
 
 
 class _Response(aiohttp.ClientResponse):

@@ -34,6 +34,7 @@ def plan() -> None:
         *_RUN,
         options.yes,
         options.outside,
+        options.metrics,
         options.output,
         options.logs,
     ]
@@ -141,6 +142,7 @@ def check() -> None:
         options.pace,
         options.patience,
         options.outside,
+        options.metrics,
         options.output,
         options.logs,
     ]

@@ -69,15 +69,7 @@ def submit() -> None:
     show_default=True,
     help="Tries of a shard before it is set aside.",
 )
-@click.option(
-    "--metrics-port",
-    type=click.IntRange(0, 65535),
-    metavar="PORT",
-    help="Serve /metrics, /healthz and /readyz (extra: metrics); 0: a free port. Left out: none.",
-)
-@click.option(
-    "--metrics-host", default="127.0.0.1", show_default=True, help="Interface for them; 0.0.0.0: all."
-)
+@options.metrics
 @click.option("--exit-when-idle", is_flag=True, help="End when no job is queued, running or stalled.")
 @options.group_of([options.logs])
 def worker() -> None:

@@ -1,4 +1,4 @@
-"""Who hears of a run besides its log: events, a web hook at the end. Their trouble is never the run's."""
+"""Who hears of a run besides its log: events, metrics, a hook. Their trouble is never the run's."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from yarl import URL
 
 from bulkconn.cli.failure import failed_report
+from bulkconn.cli.metering import metering
 from bulkconn.core.errors import BulkconnError, ExitCode, InventoryInvalid, UsageError
 from bulkconn.core.facts import RunEnded
 from bulkconn.core.names import RunId
@@ -100,6 +101,9 @@ async def observing(
     observed = Observed(dataclasses.replace(world, listener=audience), audience, interrupts, _hook(given))
     async with AsyncExitStack() as stack:
         _open_events(given, observed, stack, paths)
+        meters = await stack.enter_async_context(metering(given, world))
+        if meters is not None:
+            audience.add(meters)
         try:
             yield observed
         except BulkconnError as error:

@@ -291,6 +291,18 @@ reopen: Final = group_of(
         ),
     ]
 )  # fmt: skip
+metrics: Final = group_of(
+    [
+        click.option(
+            "--metrics-port", type=click.IntRange(0, 65535), metavar="PORT",
+            help="Serve /metrics, /healthz and /readyz (extra: metrics); 0: a free port. Left out: none.",
+        ),
+        click.option(
+            "--metrics-host", default="127.0.0.1", show_default=True,
+            help="Interface for them; 0.0.0.0: all.",
+        ),
+    ]
+)  # fmt: skip
 yes: Final = click.option(
     "-y", "--yes", is_flag=True, help="Do not ask before --on-existing create on a new ledger."
 )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import importlib
 import os
 import socket
 import sys
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -16,19 +14,19 @@ import click
 from bulkconn.cli.fleet_ledger import fleet_place
 from bulkconn.cli.given import Given
 from bulkconn.cli.logs import configure_logs
+from bulkconn.cli.metering import metering
+from bulkconn.cli.observing import Audience
 from bulkconn.cli.secretstores import references_of
 from bulkconn.cli.signals import listening
 from bulkconn.cli.wiring import about_ledger, make_world, open_service, run_async, target_of
-from bulkconn.core.errors import ExitCode, UsageError
+from bulkconn.core.errors import ExitCode
 from bulkconn.report.summary import render_stop
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from bulkconn.cli.signals import Interrupts
-    from bulkconn.core.protocols import Pacer
     from bulkconn.engine.context import World
-    from bulkconn.engine.run import Service
     from bulkconn.metrics.meters import Meters
 
 #: Seconds that a worker has after its drain, to give back what it holds.
@@ -65,14 +63,14 @@ async def _work(given: Given, world: World) -> int:
             open_service(given, credentials, world.clock) as service,
             references,
             pacer,
-            _metering(given, pacer, world) as meters,
+            metering(given, world, pacer) as meters,
         ):
             means = Means(
                 target=target,
                 settings=given.run_settings,
-                service=_metered(dataclasses.replace(service, pacer=pacer), meters, world),
+                service=dataclasses.replace(service, pacer=pacer),
                 secrets=references,
-                world=world,
+                world=_heard(world, meters),
                 request_timeout_s=given.number("timeout"),
                 schemes=references.schemes,
                 meters=meters,
@@ -102,38 +100,10 @@ def _leave(interrupts: Interrupts, world: World) -> None:
     os._exit(interrupts.exit_code or ExitCode.TERMINATED)
 
 
-@asynccontextmanager
-async def _metering(given: Given, pacer: Pacer, world: World) -> AsyncIterator[Meters | None]:
-    """Serve metrics for the length of the block, if they were asked for.
-
-    Raises:
-        UsageError: the port is taken, or the package for them is not installed.
-    """
-    if given.text("metrics_port") is None:
-        yield None
-        return
-    try:
-        importlib.import_module("prometheus_client")
-    except ImportError as error:
-        raise UsageError(
-            "--metrics-port needs the package prometheus-client, which is not installed",
-            fix="pip install 'bulkconn[metrics]', or leave --metrics-port out",
-        ) from error
-    from bulkconn.metrics.meters import Meters  # noqa: PLC0415 - an extra that may be missing
-    from bulkconn.metrics.server import serving  # noqa: PLC0415 - likewise
-
-    meters = Meters(pacer, world.clock)
-    host, port = given.text("metrics_host") or "127.0.0.1", int(given.number("metrics_port"))
-    async with serving(meters, host, port, world.clock) as bound:
-        world.log.info("metrics.served", host=host, port=bound)
-        yield meters
-
-
-def _metered(service: Service, meters: Meters | None, world: World) -> Service:
+def _heard(world: World, meters: Meters | None) -> World:
+    """Let the meters hear what the engines do."""
     if meters is None:
-        return service
-    from bulkconn.metrics.metered import MeteredConnections  # noqa: PLC0415 - only where there are meters
-
-    return dataclasses.replace(
-        service, connections=MeteredConnections(service.connections, meters, world.clock)
-    )
+        return world
+    audience = Audience(world.log)
+    audience.add(meters)
+    return dataclasses.replace(world, listener=audience)

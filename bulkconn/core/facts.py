@@ -25,11 +25,13 @@ class RunBegan:
     """The ledger knows of the run; nothing was sent yet.
 
     `rows` are those of the inventories, `to_send` those of them that wait to be sent; None for a settle.
+    `in_doubt` are those of the inventories too, of the whole ledger for a settle.
     """
 
     command: str
     rows: int | None
     to_send: int | None
+    in_doubt: int
     ceiling_per_s: float
 
 

@@ -132,10 +132,11 @@ class Attempter:
         sent_as = SentAs(endpoint.sandbox, endpoint.name, endpoint.connection_spec_id)
         is_resend = bool(row.ambiguous) and self._settler.counts(row)
         changes: list[Change] = []
-        if row.state in {State.IN_DOUBT, State.HELD}:
+        was, to_pending = row.state, Move(row.key, State.PENDING, now, run.run_id)
+        if was in {State.IN_DOUBT, State.HELD}:
             # Absent beyond the grace, or free again: the way to a new intent leads through pending, and
             # the inventory may have been edited since.
-            changes += [Move(row.key, State.PENDING, now, run.run_id), RowSeen(endpoint, now)]
+            changes += [to_pending, RowSeen(endpoint, now)]
         changes.append(
             Intent(row.key, run.run_id, now, sent_as, endpoint.fingerprint, row.seen_ids, is_resend)
         )
@@ -145,6 +146,8 @@ class Attempter:
             await self._answered_late(row, ConnectionId(late.connection_id))
             return False
         run.follow(row, State.SENDING)
+        if was is not State.PENDING:
+            run.tell_moved(row, to_pending, was)
         row.sent_as = sent_as
         row.attempts += 1
         row.resends += is_resend

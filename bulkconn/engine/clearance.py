@@ -111,5 +111,7 @@ class Clearance:
         if row.state is State.PENDING:
             return
         now = run.clock.now()
-        await run.ledger.commit([Move(row.key, State.PENDING, now, run.run_id), RowSeen(endpoint, now)])
+        was, move = row.state, Move(row.key, State.PENDING, now, run.run_id)
+        await run.ledger.commit([move, RowSeen(endpoint, now)])
         run.follow(row, State.PENDING)
+        run.tell_moved(row, move, was)

@@ -138,7 +138,7 @@ class Engine:
         settings = self.run.settings
         began_s = self.run.clock.elapsed_s()
         await self.run.ledger.begin_run(self.run.run_id, self.run.clock.now(), _as_recorded(settings))
-        self._tell_began("run", survey.tally)
+        await self._tell_began("run", survey.tally)
         await self._phases(self._onboarding(endpoints))
         await self._put_back_if_alike()
         return await self._report(began_s, self.run.tally, run_exit_code)
@@ -149,15 +149,23 @@ class Engine:
         await self.run.ledger.begin_run(
             self.run.run_id, self.run.clock.now(), {**_as_recorded(self.run.settings), "command": "settle"}
         )
-        self._tell_began("settle", None)
+        await self._tell_began("settle", None)
         await self._phases(self._settling())
         summary = await self.run.ledger.summary()
         tally = Tally({state.value: rows for state, rows in summary.counts.items()})
         return await self._report(began_s, tally, settle_exit_code)
 
-    def _tell_began(self, command: str, tally: Tally | None) -> None:
-        rows, to_send = (None, None) if tally is None else (tally.rows, tally.counts["pending"])
-        self.run.tell(RunBegan(command, rows, to_send, self.run.gate.pace.ceiling_per_s))
+    async def _tell_began(self, command: str, tally: Tally | None) -> None:
+        if self.run.tell is tell_nobody:
+            return
+        ceiling = self.run.gate.pace.ceiling_per_s
+        if tally is None:
+            in_doubt = (await self.run.ledger.summary()).counts.get(State.IN_DOUBT, 0)
+            began = RunBegan(command, None, None, in_doubt, ceiling)
+        else:
+            counts = tally.counts
+            began = RunBegan(command, tally.rows, counts["pending"], counts["in_doubt"], ceiling)
+        self.run.tell(began)
         self.run.gate.news.on_pace(self.run.gate.closed_for_s)
 
     def _row_at_work(self) -> EndpointKey | None:

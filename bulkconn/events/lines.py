@@ -84,11 +84,12 @@ def _said(fact: Fact) -> tuple[str, dict[str, Any]] | None:  # noqa: C901, PLR09
             return "outage.over", {"seconds": round(seconds, 3)}
         case PlaceParked(sandbox, source, code, stop):
             return "place.parked", {"sandbox": sandbox, "source": source, "code": code, **stop.as_json()}
-        case RunBegan(command, rows, to_send, ceiling):
+        case RunBegan(command, rows, to_send, in_doubt, ceiling):
             return "run.began", {
                 "command": command,
                 "rows": rows,
                 "to_send": to_send,
+                "in_doubt": in_doubt,
                 "ceiling_per_s": ceiling,
             }
         case RunEnded(summary):

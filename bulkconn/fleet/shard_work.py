@@ -149,7 +149,7 @@ class ShardWork:
             scope=Scope(f"shard {shard.shard_id}"),
             shard=shard.shard_id,
         )
-        ledger = await ShardLedger.open(
+        return await ShardLedger.open(
             self._place,
             self._means.target,
             holder,
@@ -157,9 +157,6 @@ class ShardWork:
             new_ledger_id=LedgerId("unused"),
             clock=self._clock,
         )
-        if self._means.meters is not None:
-            ledger.on_commit = self._means.meters.on_changes
-        return ledger
 
     async def _work(self, shard: Shard, ledger: ShardLedger) -> None:
         if shard.run_state is RunState.CANCELLED:

@@ -13,12 +13,12 @@ from bulkconn.ledger.stored import StoredLedger
 from bulkconn.ledger.writer import StoreThread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from bulkconn.core.names import LedgerId, RunId
     from bulkconn.core.protocols import Clock
-    from bulkconn.core.record import Change, Target
+    from bulkconn.core.record import Target
     from bulkconn.ledger.database import Database
     from bulkconn.ledger.postgres import Holder, PostgresStore
     from bulkconn.ledger.postgres_url import PostgresPlace
@@ -99,18 +99,7 @@ class PostgresLedger(StoredLedger):
 
 
 class ShardLedger(PostgresLedger):
-    """A shard of a ledger, for a run that was begun by whoever submitted it.
-
-    `on_commit` is told of changes once they are durable.
-    """
-
-    on_commit: Callable[[Sequence[Change]], None] | None = None
-
-    async def commit(self, changes: Sequence[Change]) -> None:
-        """Write changes in one transaction, durable when this returns, and tell of them."""
-        await super().commit(changes)
-        if self.on_commit is not None:
-            self.on_commit(changes)
+    """A shard of a ledger, for a run that was begun by whoever submitted it."""
 
     async def begin_run(
         self,

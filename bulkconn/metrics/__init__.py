@@ -1,1 +1,1 @@
-"""What a worker does, as numbers for Prometheus and answers to probes. Needs the extra `metrics`."""
+"""What a run or a worker does, as numbers for Prometheus and answers to probes. Needs the extra `metrics`."""

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from bulkconn.core.record import Move
+from bulkconn.core.facts import GateClosed, PaceChanged, RequestEnded, RowMoved, RunBegan
+from bulkconn.core.lifecycle import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+    from datetime import datetime
 
+    from bulkconn.core.facts import Fact
+    from bulkconn.core.names import RunId
     from bulkconn.core.protocols import Clock, Pacer
-    from bulkconn.core.record import Change
 
 #: States that a row's work comes to; `pending` and `sending` are on the way.
 _OUTCOMES: Final = ("created", "adopted", "failed", "held", "in_doubt")
@@ -22,14 +25,21 @@ _STALE_S: Final = 20.0
 
 
 class Meters:
-    """All numbers of one worker."""
+    """All numbers of one run or worker: a `Listener`.
 
-    def __init__(self, pacer: Pacer, clock: Clock) -> None:
+    `pacer` is a worker's, whose pace others change too; a run tells of its own. What a run has of a worker's
+    numbers is nought: shards in a queue and leases.
+    """
+
+    def __init__(self, clock: Clock, pacer: Pacer | None = None) -> None:
         self.registry = CollectorRegistry()
         self._clock = clock
         self._looked_at_s: float | None = None
+        self._has_begun = self._counts_all = False
+        self._rate_per_s = self._ceiling_per_s = 0.0
+        self._closed_until_s = 0.0
         self._rows = Counter(
-            "bulkconn_rows", "Rows that this worker moved to a state.", ["outcome"], registry=self.registry
+            "bulkconn_rows", "Rows that this process moved to a state.", ["outcome"], registry=self.registry
         )
         self._requests = Counter(
             "bulkconn_requests",
@@ -48,20 +58,25 @@ class Meters:
             "bulkconn_gate_closed_seconds", "Time for which the gate was closed.", registry=self.registry
         )
         self._pacer = pacer
-        self._gauges(pacer)
+        self._gauges()
         for outcome in _OUTCOMES:
             self._rows.labels(outcome)
 
-    def _gauges(self, pacer: Pacer) -> None:
-        pace = Gauge("bulkconn_pace_per_second", "Pace of all workers together.", registry=self.registry)
-        pace.set_function(lambda: pacer.rate_per_s)
+    def _gauges(self) -> None:
+        pacer = self._pacer
+        pace = Gauge(
+            "bulkconn_pace_per_second", "Pace of the run, or of all workers together.", registry=self.registry
+        )
+        pace.set_function(lambda: self._rate_per_s if pacer is None else pacer.rate_per_s)
         ceiling = Gauge("bulkconn_pace_ceiling_per_second", "What --rate allows.", registry=self.registry)
-        ceiling.set_function(lambda: pacer.ceiling_per_s)
+        ceiling.set_function(lambda: self._ceiling_per_s if pacer is None else pacer.ceiling_per_s)
         self._queue = Gauge(
             "bulkconn_queue_shards", "Shards of the ledger by state.", ["state"], registry=self.registry
         )
         self._in_doubt = Gauge(
-            "bulkconn_rows_in_doubt", "Rows in doubt, in the whole ledger.", registry=self.registry
+            "bulkconn_rows_in_doubt",
+            "Rows in doubt: of a run's inventories, of the whole ledger else.",
+            registry=self.registry,
         )
         self._lease_age = Gauge(
             "bulkconn_lease_age_seconds",
@@ -71,19 +86,41 @@ class Meters:
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether the database answered lately."""
+        """Tell whether a worker's database answered lately, or a run has begun."""
+        if self._pacer is None:
+            return self._has_begun
         return self._looked_at_s is not None and self._clock.elapsed_s() - self._looked_at_s < _STALE_S
 
-    def on_changes(self, changes: Sequence[Change]) -> None:
-        """Count rows whose new state is durable."""
-        for change in changes:
-            if isinstance(change, Move) and change.to in _OUTCOMES:
-                self._rows.labels(change.to.value).inc()
+    @property
+    def trouble(self) -> str:
+        """Say, where it is not ready, why."""
+        if self._pacer is None:
+            return "the run has not begun: inventories and names are looked at"
+        return "the ledger's database has not answered lately"
 
-    def on_request(self, kind: str, result: str, seconds: float) -> None:
-        """Count a request and its time."""
-        self._requests.labels(kind, result).inc()
-        self._seconds.labels(kind).observe(seconds)
+    def hear(self, fact: Fact, at: datetime, run_id: RunId | None) -> None:  # noqa: ARG002 - a Listener's
+        """Count what happens."""
+        match fact:
+            case RequestEnded(kind, _, result, seconds):
+                self._requests.labels(kind.value, result).inc()
+                self._seconds.labels(kind.value).observe(seconds)
+            case RowMoved():
+                if fact.move.to in _OUTCOMES:
+                    self._rows.labels(fact.move.to.value).inc()
+                if self._pacer is None and (fact.is_counted or self._counts_all):
+                    # A worker asks the database: it is not the only one.
+                    self._in_doubt.inc((fact.move.to is State.IN_DOUBT) - (fact.was is State.IN_DOUBT))
+            case PaceChanged(rate, ceiling, _):
+                self._rate_per_s, self._ceiling_per_s = rate, ceiling
+            case GateClosed(_, seconds):
+                self._closed_until_s = max(self._closed_until_s, self._clock.elapsed_s() + seconds)
+            case RunBegan():
+                self._has_begun = True
+                self._counts_all = fact.rows is None
+                if self._pacer is None:
+                    self._in_doubt.set(fact.in_doubt)
+            case _:
+                pass
 
     def on_load(self, shards: Mapping[str, int], in_doubt: int, lease_age_s: float) -> None:
         """Take what the database says: shards by state, rows in doubt, the age of this worker's leases."""
@@ -95,7 +132,8 @@ class Meters:
 
     def on_time(self, seconds: float) -> None:
         """Count time that has passed towards the closed gate, if it is closed."""
-        if self._pacer.closed_for_s > 0.0:
+        others_s = 0.0 if self._pacer is None else self._pacer.closed_for_s
+        if others_s > 0.0 or self._clock.elapsed_s() < self._closed_until_s:
             self._closed.inc(seconds)
 
     def as_text(self) -> bytes:

@@ -1,4 +1,4 @@
-"""`/metrics`, `/healthz`, `/readyz`, on the worker's own event loop: one that hangs answers no probe."""
+"""`/metrics`, `/healthz`, `/readyz`, on the event loop of the work: one that hangs answers no probe."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def _healthz(_request: web.Request) -> web.Response:
 async def _readyz(request: web.Request) -> web.Response:
     if _meters(request).is_ready:
         return web.Response(text="ready\n")
-    return web.Response(status=503, text="the ledger's database has not answered lately\n")
+    return web.Response(status=503, text=f"{_meters(request).trouble}\n")
 
 
 def _meters(request: web.Request) -> Meters:

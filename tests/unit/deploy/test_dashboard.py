@@ -7,7 +7,6 @@ import re
 from typing import Any, Final
 
 from bulkconn.engine.clock import SystemClock
-from bulkconn.engine.throttle import OwnPacer
 from bulkconn.metrics.meters import Meters
 from tests.unit.deploy.containers import ROOT
 
@@ -19,9 +18,7 @@ _SUFFIX: Final = re.compile(r"_(total|bucket|sum|count|created)$")
 
 def test_dashboard_shows_each_metric_of_a_worker_and_no_other() -> None:
     """Names are the same on both sides; panels stand beside each other and have ids of their own."""
-    served = re.findall(
-        r"^# TYPE (\w+)", Meters(OwnPacer(10), SystemClock()).as_text().decode(), re.MULTILINE
-    )
+    served = re.findall(r"^# TYPE (\w+)", Meters(SystemClock()).as_text().decode(), re.MULTILINE)
     asked = {
         name
         for panel in DASHBOARD["panels"]
@@ -33,16 +30,3 @@ def test_dashboard_shows_each_metric_of_a_worker_and_no_other() -> None:
     ids = [panel["id"] for panel in DASHBOARD["panels"]]
     places = {(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in DASHBOARD["panels"]}
     assert len(set(ids)) == len(places) == len(ids)
-
-
-def test_request_that_is_not_answered_is_told_from_one_that_is() -> None:
-    """A meter that nothing has touched says nought, and stays not ready until the database has answered."""
-    meters = Meters(OwnPacer(10), SystemClock())
-    was_ready = meters.is_ready
-    meters.on_request("post", "maybe_processed", 0.2)
-    meters.on_load({"queued": 3}, 1, 2.0)
-    text = meters.as_text().decode()
-    assert (was_ready, meters.is_ready) == (False, True)
-    assert 'bulkconn_requests_total{kind="post",result="maybe_processed"} 1.0' in text
-    assert 'bulkconn_queue_shards{state="queued"} 3.0' in text
-    assert 'bulkconn_rows_total{outcome="created"} 0.0' in text

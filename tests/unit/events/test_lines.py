@@ -45,7 +45,7 @@ _TROUBLE: Final[dict[str, Any]] = {
     "request_id": "r",
 }
 FACTS: Final[dict[str, list[Fact]]] = {
-    "run.began": [facts.RunBegan("run", 3, 2, 10.0), facts.RunBegan("settle", None, None, 10.0)],
+    "run.began": [facts.RunBegan("run", 3, 2, 0, 10.0), facts.RunBegan("settle", None, None, 1, 10.0)],
     "row.created": [moved(State.CREATED, connection_id=ConnectionId("c-1"), status=201)],
     "row.settled": [moved(State.CREATED, State.IN_DOUBT, **_FOUND)],
     "row.adopted": [moved(State.ADOPTED, State.PENDING, **_FOUND)],

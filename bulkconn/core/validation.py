@@ -135,7 +135,8 @@ class Validator:
             for caution in layout.cautions:
                 findings.warn_once(shape.source, caution.message, fix=f"{caution.fix}, {AGAIN}")
             params = self._params(layout, cells, shown_cells, findings)
-            _judge(layout, shape, params, shown_cells, findings)
+            if layout.own is not None or layout.terms is not None:
+                _judge(layout, shape, params, shown_cells, findings)
         for header in shape.carried:
             text = read_lines(header, header, cells, findings)
             if text:
@@ -161,7 +162,7 @@ class Validator:
             row=row.row,
             auth_type=auth.auth_type,
             encoded=layout.encoded,
-            types=layout.terms.types if layout.terms is not None else NO_TYPES,
+            types=NO_TYPES if layout.terms is None else layout.terms.types,
         )
         return Validated(endpoint, tuple(findings.warnings))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.acceptance.process import as_csv, postgres_rows
+from tests.fakes.postgres import fresh_schema
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import OpenWorkplace
@@ -185,3 +186,55 @@ def test_values_of_custom_sources_count_as_secrets_where_secrets_in_clear_are_re
     assert (refused.code, leaks(place, refused, but=("own.csv",))) == (3, set())
     planned = place.run("plan", "own.csv", "--forbid-plaintext-secrets", "--check-specs", PIN="p", REGION="r")
     assert planned.code == 0, planned.out
+
+
+def test_existing_connection_of_a_custom_row_is_adopted_only_where_something_shows_it(
+    place: Workplace, emulator: EmulatorProcess
+) -> None:
+    """An equal name and spec are no proof where the service shows no server."""
+    offer(emulator)
+    for name, params in (
+        ("bare", {"pin": "x"}),
+        ("equal", {"host": _MARKS["host"]}),
+        ("other", {"host": "o"}),
+    ):
+        planted = {"sandbox": "dev", "name": name, "connection_spec_id": ID, "auth_spec_name": AUTH}
+        emulator.ask("POST", "connections", {**planted, "params": params})
+    place.write("own.csv", as_csv([custom_row(name) for name in ("bare", "equal", "other")]))
+    ran = place.run("run", "own.csv", "--on-existing", "adopt")
+    assert (ran.code, ran.report["counts"]["adopted"], ran.report["counts"]["held"]) == (1, 1, 2)
+    states = {row["name"]: row["state"] for row in place.export("own.ledger.db")}
+    assert states == {"bare": "held", "equal": "adopted", "other": "held"}
+    assert leaks(place, ran, but=("own.csv",)) == set()
+
+
+def test_check_tries_only_what_a_custom_row_says_and_shows_no_address(place: Workplace) -> None:
+    """Without host and port nobody can know where it is; with them a connection is tried."""
+    there = {"host": "127.0.0.1", "port": "1"}
+    rows = [{"port": "", **custom_row("unknown"), "host": ""}, {**custom_row("known"), **there}]
+    place.write("own.csv", as_csv([{**rows[0]}, {name: rows[1][name] for name in rows[0]}]))
+    ended = place.run("check", "own.csv")
+    assert ended.code == 1, ended.out
+    causes = {cause: rows for cause, rows in ended.report["causes"].items() if rows}
+    assert (ended.report["counts"]["not_checked"], causes) == (1, {"refused": 1, "no_address": 1})
+    assert "127.0.0.1" not in ended.out + ended.err
+    assert leaks(place, ended, but=("own.csv",)) == set()
+
+
+def test_fleet_creates_custom_rows_and_its_ledger_holds_none_of_their_values(
+    place: Workplace, emulator: EmulatorProcess
+) -> None:
+    """Shards carry places in the file, not cells."""
+    offer(emulator)
+    place.write("own.csv", as_csv([custom_row(f"own {number}") for number in range(8)]))
+    with fresh_schema() as url:
+        place.env |= {"BULKCONN_LEDGER": url}
+        submitted = place.run("submit", "own.csv", "--shard-rows", "4")
+        assert submitted.code == 0, submitted.err
+        worked = place.start("worker", "--exit-when-idle").wait()
+        assert worked.code == 0, worked.err
+        exported = place.export(url)
+    assert [row["state"] for row in exported] == ["created"] * 8
+    assert "MARK" not in repr(exported)
+    assert emulator.counts()["posts"] == 8
+    assert leaks(place, submitted, worked, but=("own.csv",)) == set()

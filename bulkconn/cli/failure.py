@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Commands that have `--output`.
 _WITH_OUTPUT: Final = frozenset(
-    {"plan", "run", "check", "rehearse", "settle", "status", "sources", "submit", "runs"}
+    {"plan", "run", "check", "rehearse", "settle", "verify", "status", "sources", "submit", "runs"}
 )
 _AGAIN: Final = "the ledger is whole: the same command goes on where it was"
 
@@ -36,7 +36,8 @@ def report_failure(error: BaseException, arguments: Sequence[str]) -> ExitCode:
     if wants_json(arguments):
         ledger = error.ledger if isinstance(error, BulkconnError) else None
         report = failed_report(message, fix, code, diagnostics=diagnostics, ledger=ledger)
-        print_json(_as_check(report) if _command(arguments) == "check" else report.as_json())
+        as_json = _SHAPES.get(_command(arguments), Report.as_json)
+        print_json(as_json(report))
         return code
     if diagnostics:
         from bulkconn.report.diagnostics import render_diagnostics  # noqa: PLC0415 - rarely needed
@@ -102,6 +103,19 @@ def _as_check(report: Report) -> dict[str, Any]:
     return ReachReport(
         ReachTally(), 0.0, report.exit_code, diagnostics=report.diagnostics, stopped=report.stopped
     ).as_json()
+
+
+def _as_verify(report: Report) -> dict[str, Any]:
+    """Give what a command came to in the shape of `verify`'s own report."""
+    from bulkconn.core.verify_report import VerifyReport  # noqa: PLC0415 - only in JSON
+
+    return VerifyReport(
+        None, report.ledger, {}, 0, (), 0, 0.0, report.exit_code, stopped=report.stopped
+    ).as_json()
+
+
+#: Commands whose JSON has a shape of its own.
+_SHAPES: Final = {"check": _as_check, "verify": _as_verify}
 
 
 def _said_by_file() -> str:

@@ -133,6 +133,14 @@ class Given:
             client_id=self.text("client_id") or self.adobe_client_id,
         )
 
+    @property
+    def upkeep_settings(self) -> RunSettings:
+        """What the engine is told by a command that sends no POST."""
+        return RunSettings(
+            pace=PaceSettings(self.number("rate"), int(self.number("concurrency"))),
+            patience=PatienceSettings(max_wait_s=self.number("max_wait"), drain_s=self.number("drain")),
+        )
+
     def inventory_authorization(self) -> SecretStr | None:
         """Give the `Authorization` header for inventories at web addresses, if there is one.
 

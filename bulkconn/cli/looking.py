@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bulkconn.core.service_spec import Place, SpecAnswer
     from bulkconn.engine.context import World
     from bulkconn.engine.lookup import Unknown
-    from bulkconn.engine.run import Service
+    from bulkconn.engine.service import Service
 
 
 async def look_at_specs(

@@ -30,6 +30,7 @@ COMMANDS: Final = {
         "Try a run on an emulator, faults and kills included.",
     ),
     "settle": ("bulkconn.cli.commands:settle", "Look up every row in doubt; send nothing."),
+    "verify": ("bulkconn.cli.upkeep_commands:verify", "Look at every connection, and let it be tested."),
     "status": ("bulkconn.cli.commands:status", "Count the ledger's rows and group their errors."),
     "export": ("bulkconn.cli.commands:export", "Write the ledger as CSV, JSONL or JSON."),
     "sources": ("bulkconn.cli.commands:sources", "List what can be onboarded, and its columns."),

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from bulkconn.core.service_spec import SpecAnswer
     from bulkconn.engine.context import World
     from bulkconn.engine.lookup import Unknown
-    from bulkconn.engine.run import Service
+    from bulkconn.engine.service import Service
     from bulkconn.ledger.locate import Place
     from bulkconn.ledger.stored import StoredLedger
 

@@ -231,6 +231,10 @@ settle_grace: Final = _option(
     "Seconds that a row in doubt must stay invisible before it may be sent again, or never.",
     type=Number(at_least=0, never=True, example="120"), default=120, metavar="SECONDS",
 )  # fmt: skip
+drain: Final = _option(
+    "--drain", "BULKCONN_DRAIN", "Seconds for what is in flight after SIGINT or SIGTERM.",
+    type=Number(at_least=0, example="20"), default=20, metavar="SECONDS",
+)  # fmt: skip
 patience: Final = group_of(
     [
         _option(
@@ -245,10 +249,7 @@ patience: Final = group_of(
         ),
         settle_grace,
         max_wait,
-        _option(
-            "--drain", "BULKCONN_DRAIN", "Seconds for what is in flight after SIGINT or SIGTERM.",
-            type=Number(at_least=0, example="20"), default=20, metavar="SECONDS",
-        ),
+        drain,
     ]
 )  # fmt: skip
 policy: Final = group_of(

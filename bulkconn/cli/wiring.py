@@ -17,7 +17,7 @@ from bulkconn.core.names import LedgerId, RunId
 from bulkconn.core.record import Target
 from bulkconn.engine.clock import SystemClock
 from bulkconn.engine.context import World
-from bulkconn.engine.run import Service
+from bulkconn.engine.service import Service
 from bulkconn.flowservice import ClientSettings, FlowService, ServerToServerToken, StaticToken, check_url
 from bulkconn.ledger.locate import locate_ledger
 from bulkconn.ledger.places import is_there, open_ledger
@@ -123,7 +123,7 @@ async def open_service(given: Given, credentials: Credentials, clock: Clock) -> 
             allow_http=allow_http,
         )
     async with flow:
-        yield Service(flow, tokens, flow)
+        yield Service(flow, tokens, flow, upkeep=flow)
 
 
 def make_world(log: FilteringBoundLogger, clock: Clock | None = None) -> World:

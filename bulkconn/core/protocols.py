@@ -109,6 +109,43 @@ class ConnectionApi(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectionPlace:
+    """A connection that exists, in its sandbox."""
+
+    sandbox: str
+    connection_id: ConnectionId
+
+
+class UpkeepApi(Protocol):
+    """The door to connections that exist. None of these raises for what network or service do."""
+
+    async def show(self, place: ConnectionPlace, token: Token) -> Reply | Fault:
+        """Fetch one connection. Repeat: safe."""
+        ...
+
+    async def test(self, place: ConnectionPlace, token: Token) -> Reply | Fault:
+        """Let the service try one connection. Repeat: safe."""
+        ...
+
+    async def explore(self, place: ConnectionPlace, token: Token) -> Reply | Fault:
+        """Ask which tables one connection offers. Repeat: safe."""
+        ...
+
+    async def change_params(
+        self,
+        place: ConnectionPlace,
+        etag: str,
+        params: Mapping[str, str | bool | SecretStr],
+        token: Token,
+    ) -> Reply | Fault:
+        """Replace all parameters of a connection, if its etag is still this one.
+
+        Repeat: safe with a fresh etag, for the parameters are replaced whole. Cancel: they may be replaced.
+        """
+        ...
+
+
 class SpecApi(Protocol):
     """The door to what Flow Service says of its sources."""
 

@@ -7,7 +7,7 @@ in the program cannot excuse itself here.
 
 from __future__ import annotations
 
-from bulkconn.emulator.admin import PlantedConnection, summarise
+from bulkconn.emulator.admin import Alteration, PlantedConnection, summarise
 from bulkconn.emulator.app import Emulator
 from bulkconn.emulator.books import Books
 from bulkconn.emulator.faults import FaultChance, FaultPlan, FaultStep, parse_fault
@@ -28,6 +28,7 @@ from bulkconn.emulator.settings import (
 
 __all__ = [
     "BASE_PATH",
+    "Alteration",
     "Books",
     "Cloud",
     "Connection",

@@ -24,7 +24,7 @@ from bulkconn.emulator.settings import SecretsInReplies
 if TYPE_CHECKING:
     from bulkconn.emulator.books import Books
 
-__all__ = ["ROUTES", "PlantedConnection", "plant", "summarise", "unreadable"]
+__all__ = ["ROUTES", "Alteration", "PlantedConnection", "alter", "plant", "summarise", "unreadable"]
 
 #: Connections written to a listing at a time.
 _CHUNK: Final = 500
@@ -44,6 +44,49 @@ class PlantedConnection(BaseModel):
     params: dict[str, Any] = Field(default_factory=dict, repr=False)
     description: str | None = None
     created_client: str = "somebody-else"
+
+
+class Alteration(BaseModel):
+    """What somebody else does to a connection, or its database: what is left out stays as it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str | None = None
+    connection_spec_id: str | None = None
+    state: str | None = None
+    #: Parameters that take the place of those of the same name.
+    params: dict[str, Any] = Field(default_factory=dict, repr=False)
+    #: What `/test` says from now on.
+    works: bool | None = None
+    #: With what `/test` is refused from now on; "" for no longer.
+    test_error: str | None = None
+    #: What `/explore` says from now on.
+    tables: tuple[str, ...] | None = None
+
+
+def alter(service: Service, connection_id: str, alteration: Alteration) -> bool:
+    """Change a connection behind its owner's back; False where there is none of that id."""
+    connection = service.books.connection(connection_id)
+    if connection is None:
+        return False
+    changes: dict[str, Any] = {}
+    if alteration.name is not None:
+        changes["name"] = alteration.name
+    if alteration.connection_spec_id is not None:
+        changes["spec_id"] = alteration.connection_spec_id
+    if alteration.params:
+        changes["params"] = {**connection.params, **alteration.params}
+    if changes:
+        service.books.change(connection, changes, "somebody-else")
+    if alteration.state is not None:
+        connection.state = alteration.state
+    if alteration.works is not None:
+        connection.works = alteration.works
+    if alteration.test_error is not None:
+        connection.test_error = alteration.test_error or None
+    if alteration.tables is not None:
+        connection.tables = alteration.tables
+    return True
 
 
 def plant(service: Service, planted: PlantedConnection) -> Connection:
@@ -177,6 +220,16 @@ async def plant_connection(request: web.Request) -> web.Response:
     return json_reply(201, {"id": connection.id, "etag": connection.etag})
 
 
+async def alter_connection(request: web.Request) -> web.Response:
+    """Answer POST /emulator/connections/{id}: somebody changes it, or its test fails from now on."""
+    try:
+        alteration = Alteration.model_validate_json(await request.read())
+    except ValidationError as error:
+        return unreadable(error)
+    is_there = alter(request.app[SERVICE], request.match_info["id"], alteration)
+    return web.Response(status=204) if is_there else json_reply(404, {"error": "there is no such connection"})
+
+
 async def remove_connection(request: web.Request) -> web.Response:
     """Answer DELETE /emulator/connections/{id}: as if somebody had deleted it in the UI."""
     is_gone = request.app[SERVICE].books.delete(request.match_info["id"])
@@ -200,5 +253,6 @@ ROUTES: Final = (
     web.post("/emulator/faults", replace_faults),
     web.post("/emulator/revoke", revoke_tokens),
     web.post("/emulator/connections", plant_connection),
+    web.post("/emulator/connections/{id}", alter_connection),
     web.delete("/emulator/connections/{id}", remove_connection),
 )

@@ -119,6 +119,10 @@ class Emulator:
         """
         return admin.plant(self._service, planted)
 
+    def alter(self, connection_id: str, alteration: admin.Alteration) -> bool:
+        """Change a connection behind its owner's back; False where there is none of that id."""
+        return admin.alter(self._service, connection_id, alteration)
+
     def offer(self, offered: offers.OfferedSpec) -> None:
         """Show a connection spec from now on, in the place of the documented one."""
         offers.offer(self._service.catalogue, offered)

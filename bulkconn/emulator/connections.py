@@ -149,8 +149,16 @@ async def show_connection(request: web.Request) -> web.StreamResponse:
 
 
 async def test_connection(request: web.Request) -> web.StreamResponse:
-    """Answer GET /connections/{id}/test. Every connection here works: there is no database to ask."""
-    return _not_found(request) if _find(request) is None else json_reply(200, {"result": True})
+    """Answer GET /connections/{id}/test. There is no database to ask: it says what it was told to."""
+    answer = await sabotage_lookup(Scene(request, draw_lookup(request)))
+    if answer is not None:
+        return answer
+    connection = _find(request)
+    if connection is None:
+        return _not_found(request)
+    if connection.test_error is not None:
+        raise FlowServiceError("1308-400", connection.test_error)
+    return json_reply(200, {"result": connection.works})
 
 
 async def patch_connection(request: web.Request) -> web.StreamResponse:

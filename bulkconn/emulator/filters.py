@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
     from bulkconn.emulator.records import Connection
 
-__all__ = ["STATE", "Filter", "SortField", "parse_filter", "parse_orderby"]
-
-#: State of every connection here; Adobe's examples show no other right after creation.
-STATE: Final = "enabled"
+__all__ = ["Filter", "SortField", "parse_filter", "parse_orderby"]
 
 _FORM: Final = re.compile(r"(?P<path>[A-Za-z][\w.\[\]-]*)(?P<op>==|!=|>=|<=|>|<|=|~)(?P<value>.*)", re.DOTALL)
 _STATES: Final = frozenset({"enabled", "disabled", "initializing"})
@@ -31,7 +28,7 @@ _TEXTS: Final[Mapping[str, Callable[[Connection], str | None]]] = {
     "name": lambda one: one.name,
     "description": lambda one: one.description,
     "connectionSpec.id": lambda one: one.spec_id,
-    "state": lambda _: STATE,
+    "state": lambda one: one.state,
     "auth.specName": lambda one: one.auth_spec_name,
     "createdClient": lambda one: one.created_client,
 }

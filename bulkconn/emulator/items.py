@@ -6,7 +6,6 @@ import uuid
 from functools import cache
 from typing import TYPE_CHECKING, Any, assert_never
 
-from bulkconn.emulator.filters import STATE
 from bulkconn.emulator.settings import SecretsInReplies
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def build_item(connection: Connection, catalogue: Catalogue, secrets: SecretsInR
         "imsOrgId": connection.org_id,
         "name": connection.name,
         "connectionSpec": {"id": connection.spec_id, "version": connection.spec_version},
-        "state": STATE,
+        "state": connection.state,
         "auth": {
             "specName": connection.auth_spec_name,
             "params": visible_params(connection, catalogue, secrets),

@@ -55,6 +55,13 @@ class Connection:
     visible_at: float
     #: Put there by a test, not by a POST.
     is_planted: bool = False
+    state: str = "enabled"
+    #: What its test says.
+    works: bool = True
+    #: What its test is refused with, in a driver's words; None: it says `works`.
+    test_error: str | None = None
+    #: Tables at its root; None: the same few for every connection.
+    tables: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)

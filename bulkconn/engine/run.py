@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bulkconn.core.errors import BulkconnError, ExitCode
@@ -41,23 +40,11 @@ if TYPE_CHECKING:
 
     from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.names import EndpointKey, RunId
-    from bulkconn.core.protocols import ConnectionApi, Ledger, Pacer, SecretResolver, SpecApi, TokenSource
+    from bulkconn.core.protocols import Ledger, SecretResolver
     from bulkconn.core.settings import RunSettings
+    from bulkconn.engine.service import Service
 
     Phase = Callable[[], Coroutine[None, None, None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Flow Service as the engine sees it: where connections are made, tokens and specs come from.
-
-    `pacer` is the pace that is shared with others; without one the engine keeps its own, up to its ceiling.
-    """
-
-    connections: ConnectionApi
-    tokens: TokenSource
-    specs: SpecApi | None = None
-    pacer: Pacer | None = None
 
 
 class Engine:

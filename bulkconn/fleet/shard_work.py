@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from bulkconn.core.report import Report, Stop
     from bulkconn.core.settings import RunSettings
     from bulkconn.engine.context import World
-    from bulkconn.engine.run import Service
+    from bulkconn.engine.service import Service
     from bulkconn.fleet.worker import WorkerSettings
     from bulkconn.ledger.postgres_url import PostgresPlace
     from bulkconn.ledger.shards import Shard

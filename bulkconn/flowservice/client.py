@@ -1,4 +1,4 @@
-"""The requests that onboarding needs of Flow Service: create, list, and what a source asks for."""
+"""The requests to Flow Service: create and list connections, look after them, ask what a source takes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import orjson
 from yarl import URL
 
 from bulkconn.core.reply import Fault, FaultKind
+from bulkconn.core.secret import SecretStr
 from bulkconn.flowservice.door import Door
 from bulkconn.flowservice.url_rules import check_url
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from bulkconn.core.endpoint import ConnectionRequest
-    from bulkconn.core.protocols import Clock, PageQuery, Token
+    from bulkconn.core.protocols import Clock, ConnectionPlace, PageQuery, Token
     from bulkconn.core.reply import Reply
     from bulkconn.core.service_spec import Place
     from bulkconn.flowservice.settings import ClientSettings
@@ -29,7 +31,7 @@ _MAX_PAGE_BYTES: Final = 32 << 20
 
 
 class FlowService:
-    """Flow Service behind one base URL, for one organisation: a `ConnectionApi`.
+    """Flow Service behind one base URL, for one organisation: a `ConnectionApi`, `UpkeepApi` and `SpecApi`.
 
     An async context manager; `door` is its session, which the token source shares.
     """
@@ -101,6 +103,57 @@ class FlowService:
             "GET", url, self._headers(place.sandbox, token), max_bytes=_MAX_PAGE_BYTES
         )
 
+    async def show(self, place: ConnectionPlace, token: Token) -> Reply | Fault:
+        """Fetch `GET /connections/{id}`. Repeat: safe."""
+        return await self._ask(place, "", token)
+
+    async def test(self, place: ConnectionPlace, token: Token) -> Reply | Fault:
+        """Let the service try the connection: `GET /connections/{id}/test`. Repeat: safe."""
+        return await self._ask(place, "/test", token)
+
+    async def explore(self, place: ConnectionPlace, token: Token) -> Reply | Fault:
+        """Ask for the tables at the root: `GET /connections/{id}/explore`. Repeat: safe."""
+        return await self._ask(place, "/explore?objectType=root", token)
+
+    async def change_params(
+        self,
+        place: ConnectionPlace,
+        etag: str,
+        params: Mapping[str, str | bool | SecretStr],
+        token: Token,
+    ) -> Reply | Fault:
+        """Replace `/auth/params` whole: one PATCH, guarded by the etag, which brings its own quotes.
+
+        There is no documented merge (destinations API). Repeat: safe with a fresh etag.
+        """
+        if not place.sandbox.isprintable() or not (etag.isascii() and etag.isprintable()):
+            return _NO_HEADER
+        clear = {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in params.items()
+        }
+        try:
+            data = orjson.dumps([{"op": "replace", "path": "/auth/params", "value": clear}])
+        except TypeError:
+            return Fault(FaultKind.NOT_SENT, "the request holds text that is not valid Unicode")
+        headers = self._headers(place.sandbox, token)
+        headers |= {"Content-Type": "application/json", "If-Match": etag}
+        return await self.door.send(
+            "PATCH", self._one(place), headers, data=data, max_bytes=_MAX_CREATE_BYTES
+        )
+
+    async def _ask(self, place: ConnectionPlace, what: str, token: Token) -> Reply | Fault:
+        if not place.sandbox.isprintable():
+            return _NO_HEADER
+        url = URL(f"{self._one(place)}{what}", encoded=True)
+        return await self.door.send(
+            "GET", url, self._headers(place.sandbox, token), max_bytes=_MAX_PAGE_BYTES
+        )
+
+    def _one(self, place: ConnectionPlace) -> URL:
+        """Give the URL of one connection; an id is one segment, whatever is in it."""
+        return URL(f"{self._connections}/{quote(place.connection_id, safe='')}", encoded=True)
+
     def _headers(self, sandbox: str, token: Token) -> dict[str, str]:
         return {
             "Authorization": f"Bearer {token.value.get_secret_value()}",
@@ -109,7 +162,7 @@ class FlowService:
         }
 
 
-_NO_HEADER: Final = Fault(FaultKind.NOT_SENT, "the sandbox name holds characters that no header can carry")
+_NO_HEADER: Final = Fault(FaultKind.NOT_SENT, "sandbox name or etag hold characters that no header can carry")
 
 
 def _query_string(query: PageQuery) -> str:

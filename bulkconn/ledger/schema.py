@@ -147,10 +147,12 @@ _SPECS: Final = """
 
 # Format 3. What became of rows after their creation, and at which pace runs went.
 _AFTERWARDS: Final = (
-    # The newest word of the service on a row's connection; an older one is overwritten.
+    # The newest word of the service on a row's connection; an older one is overwritten. `round` is the run
+    # that began the verification: one that was cut off is gone on with.
     """
     CREATE TABLE verifications (
         row_id INTEGER NOT NULL UNIQUE REFERENCES rows (id),
+        round INTEGER NOT NULL REFERENCES runs (id),
         run INTEGER NOT NULL REFERENCES runs (id),
         at INTEGER NOT NULL,
         connection_id TEXT NOT NULL,

@@ -15,6 +15,7 @@ from bulkconn.ledger.codec import encode_json, encode_time
 from bulkconn.ledger.faults import damaged
 from bulkconn.ledger.queries import EVERY_ROW
 from bulkconn.ledger.schema import CUT_OFF
+from bulkconn.ledger.verifications import keep_verifications
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from bulkconn.core.names import RunId
     from bulkconn.core.record import Change, DoubtSince, LedgerInfo, PaceNote
     from bulkconn.core.service_spec import ServiceSpec
+    from bulkconn.core.verification import Verification
     from bulkconn.ledger.database import Database
     from bulkconn.ledger.queries import Own
 
@@ -172,6 +174,13 @@ class SqlStore(ABC):
         """Keep what the service said of connection specs; a newer copy takes the place of an older one."""
         values = [(*spec.place, encode_time(spec.read_at), encode_json(spec.document())) for spec in specs]
         self._write(lambda db: [db.execute(_KEEP_SPEC, one) for one in values])
+
+    def keep_verifications(
+        self, round_id: RunId, run_id: RunId, verifications: Sequence[Verification]
+    ) -> None:
+        """Keep what the service said of rows' connections, over what it said before."""
+        round_no, run_no = self._runs[round_id], self._runs[run_id]
+        self._write(lambda db: keep_verifications(db, round_no, run_no, verifications))
 
     @abstractmethod
     def read(self, query: Callable[[Database], T]) -> T:

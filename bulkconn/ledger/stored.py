@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from bulkconn.core.record import DoubtSince
-from bulkconn.ledger import queries
+from bulkconn.ledger import queries, rounds, verifications
 from bulkconn.ledger.queries import EVERY_ROW
 
 if TYPE_CHECKING:
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
         Watch,
     )
     from bulkconn.core.service_spec import Place, ServiceSpec
+    from bulkconn.core.verification import Verdict, Verification
+    from bulkconn.core.verify_report import CauseGroup
     from bulkconn.ledger.database import Database
     from bulkconn.ledger.queries import Own
+    from bulkconn.ledger.rounds import LastRun
     from bulkconn.ledger.writer import Writer
 
 T = TypeVar("T")
@@ -121,6 +124,36 @@ class StoredLedger:
     async def keep_specs(self, specs: Sequence[ServiceSpec]) -> None:
         """Keep what the service said of connection specs, durable when this returns."""
         await self._writer.call(lambda store: store.keep_specs(specs))
+
+    async def last_run(self, command: str) -> LastRun | None:
+        """Give the newest run of a command that works in rounds."""
+        return await self._read(lambda db: rounds.read_last_run(db, command))
+
+    async def keep_verifications(self, round_id: RunId, run_id: RunId, found: Sequence[Verification]) -> None:
+        """Keep what the service said of rows' connections, durable when this returns."""
+        await self._writer.call(lambda store: store.keep_verifications(round_id, run_id, found))
+
+    async def unverified(
+        self, round_id: RunId, *, only_failing: bool, after: EndpointKey | None, limit: int
+    ) -> list[LedgerRecord]:
+        """Give up to `limit` rows that a round has not come to, ordered by key, beginning after a key."""
+        own = self._own
+        return await self._read(
+            lambda db: verifications.read_unverified(
+                db, round_id, after, limit, only_failing=only_failing, own=own
+            )
+        )
+
+    async def count_unverified(self, round_id: RunId, *, only_failing: bool) -> int:
+        """Count the rows that a round has not come to."""
+        own = self._own
+        return await self._read(
+            lambda db: verifications.count_unverified(db, round_id, only_failing=only_failing, own=own)
+        )
+
+    async def causes(self, round_id: RunId) -> tuple[dict[Verdict, int], list[CauseGroup]]:
+        """Give how a round's verdicts add up, and what stands against rows."""
+        return await self._read(lambda db: verifications.read_causes(db, round_id))
 
     async def _read(self, query: Callable[[Database], T]) -> T:
         return await self._writer.call(lambda store: store.read(query))

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 _LEDGER = "inventory.ledger.db"
 _COMMANDS = pytest.mark.parametrize(
-    "words", [("run", "inventory.csv"), ("settle",), ("status",), ("export",)], ids=lambda words: words[0]
+    "words",
+    [("run", "inventory.csv"), ("settle",), ("verify",), ("status",), ("export",)],
+    ids=lambda words: words[0],
 )
 
 

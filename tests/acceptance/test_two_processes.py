@@ -21,7 +21,9 @@ def holder(emulator: EmulatorProcess, place: Workplace) -> Running:
     return running
 
 
-@pytest.mark.parametrize("words", [("run", "inventory.csv"), ("settle",)], ids=["run", "settle"])
+@pytest.mark.parametrize(
+    "words", [("run", "inventory.csv"), ("settle",), ("verify",)], ids=["run", "settle", "verify"]
+)
 def test_second_process_on_a_held_ledger_is_turned_away(
     words: tuple[str, ...], holder: Running, emulator: EmulatorProcess, place: Workplace
 ) -> None:

@@ -20,7 +20,8 @@ from bulkconn.core.validation import RowDefaults, Validated, Validator
 from bulkconn.emulator import Emulator, EmulatorSettings
 from bulkconn.engine.clock import SystemClock
 from bulkconn.engine.context import World
-from bulkconn.engine.run import Engine, Service
+from bulkconn.engine.run import Engine
+from bulkconn.engine.service import Service
 from bulkconn.engine.survey import Survey, survey_batch
 from bulkconn.flowservice.client import FlowService
 from bulkconn.flowservice.settings import ClientSettings
@@ -192,7 +193,7 @@ class EngineInUse:
             RunId(f"run-{uuid4().hex[:6]}"),
             self.settings,
             ledger=ledger,
-            service=Service(service, tokens),
+            service=Service(service, tokens, upkeep=service),
             secrets=bench.secrets,
             world=world,
         )

@@ -12,7 +12,7 @@ from bulkconn.core.names import RunId
 from bulkconn.core.secret import SecretStr
 from bulkconn.engine.context import World
 from bulkconn.engine.run import Engine
-from bulkconn.engine.run import Service as EngineService
+from bulkconn.engine.service import Service as EngineService
 from bulkconn.engine.survey import Survey, survey_batch
 from bulkconn.ledger.stored import StoredLedger
 from tests.simulation.loop import VirtualClock

@@ -10,6 +10,7 @@ from tests.integration.emulator.client import SECRET, Client, code_of, login_par
 
 if TYPE_CHECKING:
     from tests.integration.emulator.client import Answer
+    from tests.integration.emulator.conftest import Start
 
 RENAME = [{"op": "replace", "path": "/name", "value": "renamed"}]
 
@@ -122,8 +123,40 @@ async def test_delete_gives_204_and_then_404(client: Client, slash: str) -> None
     assert client.books.named("dev", "shop") == []
 
 
+async def test_connection_that_somebody_altered_shows_it(client: Client) -> None:
+    """Tests say what they were told to, and name, state and parameters are what somebody made of them."""
+    created = (await client.create("shop")).json
+    path = f"/connections/{created['id']}"
+    altered = {"works": False, "state": "disabled", "name": "other", "params": {"database": "d2"}}
+    assert (await client.admin("POST", path, altered)).status == 204
+    assert (await client.send("GET", f"{path}/test")).json == {"result": False}
+    (item,) = (await client.send("GET", path)).json["items"]
+    assert (item["name"], item["state"], item["auth"]["params"]["database"]) == ("other", "disabled", "d2")
+    assert item["auth"]["params"]["server"] == login_params()["server"]
+    assert item["etag"] != created["etag"]
+    assert (await client.listing(("property", "state==disabled"))).names == ["other"]
+    await client.admin("POST", path, {"test_error": "no route to the host"})
+    answer = await client.send("GET", f"{path}/test")
+    assert (answer.status, code_of(answer)) == (400, "1308-400")
+    assert b"no route to the host" in answer.body
+    await client.admin("POST", path, {"test_error": "", "works": True, "connection_spec_id": "x"})
+    assert (await client.send("GET", f"{path}/test")).json == {"result": True}
+    assert (await client.send("GET", path)).json["items"][0]["connectionSpec"]["id"] == "x"
+    assert (await client.admin("POST", "/connections/made-up", altered)).status == 404
+    refused = await client.admin("POST", path, {"colour": "red"})
+    assert (refused.status, "colour" in refused.json["error"]) == (400, True)
+
+
+async def test_test_of_a_connection_meets_the_faults_of_lookups(start: Start) -> None:
+    """A test is a lookup to the menu of faults."""
+    client = await start(faults={"queue": ["get_status_500"]})
+    created = (await client.create("shop")).json
+    assert (await client.send("GET", f"/connections/{created['id']}/test")).status == 500
+    assert (await client.send("GET", f"/connections/{created['id']}/test")).status == 200
+
+
 async def test_test_of_a_connection_gives_true_or_404(client: Client) -> None:
-    """Every connection of the emulator works; one that does not exist cannot be tested."""
+    """A connection works unless it was told otherwise; one that does not exist cannot be tested."""
     created = (await client.create("shop")).json
     assert (await client.send("GET", f"/connections/{created['id']}/test")).json == {"result": True}
     assert (await client.send("GET", "/connections/made-up/test")).status == 404

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
-from bulkconn.core.protocols import PageQuery, Token
+from bulkconn.core.names import ConnectionId
+from bulkconn.core.protocols import ConnectionPlace, PageQuery, Token
 from bulkconn.flowservice import ClientSettings, FlowService
 from tests.fakes.scripted_server import CREATED, Received, ScriptedServer
 from tests.integration.flowservice.values import TurnedClock
@@ -34,6 +37,9 @@ def openapi() -> OpenAPI:
     content["servers"] = [{"url": f"https://platform.adobe.io{BASE_PATH}"}]
     loaded: OpenAPI = openapi_core.OpenAPI.from_dict(content)
     return loaded
+
+
+PLACE = ConnectionPlace("prod", ConnectionId("c0ffee00-0000-4000-8000-000000000001"))
 
 
 class AsOpenApi:
@@ -63,14 +69,18 @@ QUERIES = {
 
 
 async def received_from(
-    settings: ClientSettings, token: Token, sent: PageQuery | ConnectionRequest
+    settings: ClientSettings, token: Token, sent: PageQuery | ConnectionRequest | str
 ) -> Received:
-    """Send a request and give what arrived."""
+    """Send a request (a text names a question about one connection) and give what arrived."""
     async with (
         ScriptedServer(CREATED) as server,
         FlowService(f"{server.url}{BASE_PATH}", settings, TurnedClock()) as service,
     ):
-        if isinstance(sent, PageQuery):
+        if sent == "change_params":
+            await service.change_params(PLACE, '"1"', {"password": SecretStr("x")}, token)
+        elif isinstance(sent, str):
+            await getattr(service, sent)(PLACE, token)
+        elif isinstance(sent, PageQuery):
             await service.list_page(sent, token)
         else:
             await service.create(sent, token)
@@ -83,6 +93,34 @@ async def test_list_page_request_is_valid(
 ) -> None:
     """Every query is one that the file declares."""
     openapi.validate_request(AsOpenApi(await received_from(settings, token, query)))
+
+
+@pytest.mark.parametrize("question", ["show", "test", "explore"])
+async def test_question_about_a_connection_is_valid(
+    question: str, openapi: OpenAPI, settings: ClientSettings, token: Token
+) -> None:
+    """Path, query and headers are those that the file declares; it prints ROOT, the tutorial root."""
+    received = AsOpenApi(await received_from(settings, token, question))
+    from werkzeug.datastructures import ImmutableMultiDict  # noqa: PLC0415 - skipped where it is absent
+
+    if "objectType" in received.parameters.query:
+        received.parameters.query = ImmutableMultiDict({"objectType": "ROOT"})
+    openapi.validate_request(received)
+
+
+async def test_change_of_parameters_is_valid(
+    openapi: OpenAPI, settings: ClientSettings, token: Token
+) -> None:
+    """Every operation is what the file declares: it prints one, in capitals, and the path with a slash.
+
+    Tutorials and the destinations API print an array of operations in lower case, and no slash.
+    """
+    received = AsOpenApi(await received_from(settings, token, "change_params"))
+    received.path += "/"
+    assert received.body is not None
+    (operation,) = json.loads(received.body)
+    received.body = json.dumps({**operation, "op": operation["op"].upper()}).encode()
+    openapi.validate_request(received)
 
 
 async def test_create_request_is_valid(

@@ -193,7 +193,7 @@ async def test_requests_sandbox_that_would_break_the_header_is_not_sent(
 ) -> None:
     """A line break in a sandbox name cannot add a header."""
     sandbox = "prod\r\nx-evil: 1"
-    expected = Fault(FaultKind.NOT_SENT, "the sandbox name holds characters that no header can carry")
+    expected = Fault(FaultKind.NOT_SENT, "sandbox name or etag hold characters that no header can carry")
     request = ConnectionRequest("n", None, "a", {}, "spec", "1.0", sandbox)
     assert await service.create(request, token) == expected
     assert await service.list_page(PageQuery(sandbox), token) == expected

@@ -34,6 +34,11 @@ LOOKING = {
     "--log-format": "BULKCONN_LOG_FORMAT",
     "--log-level": "BULKCONN_LOG_LEVEL",
 }
+UPKEEP = {
+    flag: variable
+    for flag, variable in {**TARGET, **LOOKING}.items()
+    if flag not in {"--max-attempts", "--max-resends", "--settle-grace"}
+}
 RUN = {
     **TARGET,
     **LOOKING,
@@ -62,6 +67,7 @@ FLAGS = {
     "run": {**RUN, "--yes": "", "--check-specs": "BULKCONN_CHECK_SPECS"},
     "plan": {**RUN, "--offline": "", "--check-specs": "BULKCONN_CHECK_SPECS"},
     "settle": {**TARGET, **LOOKING},
+    "verify": {**UPKEEP, "--only": "BULKCONN_VERIFY_ONLY", "--restart": "BULKCONN_VERIFY_RESTART"},
     "rehearse": {
         "--faults": "BULKCONN_REHEARSE_FAULTS",
         "--seed": "BULKCONN_REHEARSE_SEED",

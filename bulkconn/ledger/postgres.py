@@ -105,6 +105,11 @@ class PostgresStore(SqlStore):
         return self._lease
 
     @property
+    def has_shards(self) -> bool:
+        """Tell whether runs can be submitted to workers here: always."""
+        return True
+
+    @property
     def own_rows(self) -> Own:
         """Narrow to the rows of the shard that is held; the whole ledger's holder works on all."""
         if self._holder is None or self._holder.shard is None:

@@ -14,7 +14,7 @@ from bulkconn.ledger.changes import write_change
 from bulkconn.ledger.codec import encode_json, encode_time
 from bulkconn.ledger.faults import damaged
 from bulkconn.ledger.queries import EVERY_ROW
-from bulkconn.ledger.schema import CUT_OFF
+from bulkconn.ledger.schema import AFTERWARDS_SINCE, CUT_OFF
 from bulkconn.ledger.verifications import keep_verifications
 
 if TYPE_CHECKING:
@@ -83,6 +83,16 @@ class SqlStore(ABC):
     def send_before_s(self) -> float:
         """Say until when (`Clock.elapsed_s`) requests may leave under what was committed; here for ever."""
         return float("inf")
+
+    @property
+    def has_shards(self) -> bool:
+        """Tell whether runs can be submitted to workers here."""
+        return False
+
+    @property
+    def has_paces(self) -> bool:
+        """Tell whether this ledger's format keeps at which pace runs went."""
+        return self.info.format_version >= AFTERWARDS_SINCE
 
     @property
     def own_rows(self) -> Own:

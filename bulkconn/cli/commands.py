@@ -180,6 +180,30 @@ def export() -> None:
     """
 
 
+@options.command("report", body="bulkconn.cli.depicting:report")
+@options.ledger
+@click.option(
+    "--run",
+    metavar="ID",
+    help="Whose time, latency and settings are shown; of a submitted run only its rows. Left out: the last "
+    "run that sent anything.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["html", "json", "csv", "md"], case_sensitive=False),
+    help="Left out: what the name of the output file says, else html.",
+)
+@click.option("-o", "out", metavar="FILE", help="Where to write; left out or -: stdout.")
+@options.logs
+def report() -> None:
+    """Write the ledger as one page that needs nothing else: outcome, time, errors, and every row.
+
+    It can be mailed, printed and kept; it loads nothing and holds no secret. Up to 100,000 rows can be
+    searched and sorted in it. A run may go on meanwhile.
+    """
+
+
 @options.command("sources", body="bulkconn.cli.listing:sources")
 @click.argument("name", required=False)
 @options.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -62,8 +63,8 @@ def test_second_process_is_turned_away_and_readers_are_not(
     """A held ledger can be read by everybody and worked on by one."""
     place.inventory(80)
     words = ("run", "inventory.csv", "--ledger", url)
-    holder = place.start(*words, BULKCONN_RATE="5")
-    emulator.wait_for(lambda books: books["posts"] >= 10, holder)
+    holder = place.start(*words, BULKCONN_RATE="1")
+    emulator.wait_for(lambda books: books["posts"] >= 2, holder)
     second, settle = place.run(*words), place.run("settle", "--ledger", url)
     status = place.run("status", "--ledger", url)
     planned = place.run("plan", "inventory.csv", "--offline", "--ledger", url)
@@ -73,7 +74,9 @@ def test_second_process_is_turned_away_and_readers_are_not(
     assert (status.code, status.report["rows"]) == (0, status.report["rows"])
     assert status.report["counts"]["created"] >= 1
     assert planned.report["rows"] == 80
-    assert holder.wait().code == 0
+    holder.interrupt(signal.SIGTERM)
+    assert holder.wait().code == 143
+    assert place.run(*words).code == 0
     check_exactly_once(emulator, place.export(url), 80)
 
 

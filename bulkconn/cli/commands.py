@@ -35,6 +35,7 @@ def plan() -> None:
         options.yes,
         options.outside,
         options.metrics,
+        options.otel,
         options.output,
         options.logs,
     ]
@@ -143,6 +144,7 @@ def check() -> None:
         options.patience,
         options.outside,
         options.metrics,
+        options.otel,
         options.output,
         options.logs,
     ]

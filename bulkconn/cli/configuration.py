@@ -22,7 +22,7 @@ KEYS: Final = (
     *("sandbox", "platform_cloud", "encoding", "skip_invalid", "forbid_plaintext_secrets"),
     "check_specs",
     *("rate", "concurrency", "max_attempts", "max_resends", "settle_grace", "max_wait", "drain"),
-    *("on_existing", "marker", "scopes", "events"),
+    *("on_existing", "marker", "scopes", "events", "otel"),
 )
 _SECRETS: Final = ("client_secret", "access_token")
 #: Variables that name a file with the value of another one: containers are given secrets so. `PGPASSWORD` is

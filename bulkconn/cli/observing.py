@@ -13,6 +13,7 @@ from yarl import URL
 
 from bulkconn.cli.failure import failed_report
 from bulkconn.cli.metering import metering
+from bulkconn.cli.tracing import tracing
 from bulkconn.core.errors import BulkconnError, ExitCode, InventoryInvalid, UsageError
 from bulkconn.core.facts import RunEnded
 from bulkconn.core.names import RunId
@@ -104,6 +105,8 @@ async def observing(
         meters = await stack.enter_async_context(metering(given, world))
         if meters is not None:
             audience.add(meters)
+        for listener in await stack.enter_async_context(tracing(given, world)):
+            audience.add(listener)
         try:
             yield observed
         except BulkconnError as error:

@@ -292,6 +292,10 @@ reopen: Final = group_of(
         ),
     ]
 )  # fmt: skip
+otel: Final = _switch(
+    "--otel", "BULKCONN_OTEL",
+    "Send traces and metrics to what the OTEL_* variables name (extra: otel).",
+)  # fmt: skip
 metrics: Final = group_of(
     [
         click.option(

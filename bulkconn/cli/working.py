@@ -18,16 +18,17 @@ from bulkconn.cli.metering import metering
 from bulkconn.cli.observing import Audience
 from bulkconn.cli.secretstores import references_of
 from bulkconn.cli.signals import listening
+from bulkconn.cli.tracing import tracing
 from bulkconn.cli.wiring import about_ledger, make_world, open_service, run_async, target_of
 from bulkconn.core.errors import ExitCode
 from bulkconn.report.summary import render_stop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bulkconn.cli.signals import Interrupts
+    from bulkconn.core.protocols import Listener
     from bulkconn.engine.context import World
-    from bulkconn.metrics.meters import Meters
 
 #: Seconds that a worker has after its drain, to give back what it holds.
 _GIVE_BACK_S: Final = 4.0
@@ -64,13 +65,14 @@ async def _work(given: Given, world: World) -> int:
             references,
             pacer,
             metering(given, world, pacer) as meters,
+            tracing(given, world) as tracers,
         ):
             means = Means(
                 target=target,
                 settings=given.run_settings,
                 service=dataclasses.replace(service, pacer=pacer),
                 secrets=references,
-                world=_heard(world, meters),
+                world=_heard(world, tracers if meters is None else (meters, *tracers)),
                 request_timeout_s=given.number("timeout"),
                 schemes=references.schemes,
                 meters=meters,
@@ -100,10 +102,11 @@ def _leave(interrupts: Interrupts, world: World) -> None:
     os._exit(interrupts.exit_code or ExitCode.TERMINATED)
 
 
-def _heard(world: World, meters: Meters | None) -> World:
-    """Let the meters hear what the engines do."""
-    if meters is None:
+def _heard(world: World, listeners: Sequence[Listener]) -> World:
+    """Let somebody hear what the engines do."""
+    if not listeners:
         return world
     audience = Audience(world.log)
-    audience.add(meters)
+    for one in listeners:
+        audience.add(one)
     return dataclasses.replace(world, listener=audience)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bulkconn.core.endpoint import Endpoint
-    from bulkconn.core.protocols import Clock, SecretResolver
+    from bulkconn.core.protocols import Clock, Listener, SecretResolver
     from bulkconn.core.record import LedgerRecord
     from bulkconn.core.report import Report
     from bulkconn.core.secret import SecretRef
@@ -99,6 +99,7 @@ class Bench:
     clock: Clock = field(default_factory=SystemClock)
     unrecorded: list[tuple[str, str]] = field(default_factory=list)
     secrets: SecretResolver = field(default_factory=NoSecrets)
+    listener: Listener | None = None
 
     async def __aenter__(self) -> Self:
         """Start the emulator."""
@@ -187,7 +188,9 @@ class EngineInUse:
             clock=clock,
         )
         world = World(
-            clock, Random(7), structlog.get_logger(), lambda key, cid: bench.unrecorded.append((key, cid))
+            *(clock, Random(7), structlog.get_logger()),
+            lambda key, cid: bench.unrecorded.append((key, cid)),
+            bench.listener,
         )
         self.engine = Engine(
             RunId(f"run-{uuid4().hex[:6]}"),

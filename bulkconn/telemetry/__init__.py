@@ -1,0 +1,1 @@
+"""Traces and metrics by OpenTelemetry, to whatever the `OTEL_*` variables name. Needs the extra `otel`."""

@@ -42,11 +42,18 @@ _LEDGER = "A ledger in PostgreSQL is needed: --ledger postgresql://user@host/dat
     is_flag=True,
     help="Where a run with rows of these inventories is not finished yet, name it and submit nothing.",
 )
+@click.option(
+    "--stage-to",
+    metavar="FOLDER",
+    help="Where a copy goes of an inventory that workers cannot read in parts. Left out: beside it.",
+)
 @options.group_of([options.output, options.logs])
 def submit() -> None:
     """Hand inventories to workers: check everything, record rows and run, queue a job a shard.
 
-    Nothing is sent to Flow Service. The files must lie where every worker finds them under the same path.
+    Nothing is sent to Flow Service. The files must lie where every worker finds them: under the same path,
+    in an object store, or at an https:// address. What cannot be read in parts (JSON, .xlsx, packed files,
+    standard input, signed addresses) is copied to JSONL first, if its secrets are references.
     """
 
 

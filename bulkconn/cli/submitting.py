@@ -5,30 +5,38 @@ from __future__ import annotations
 import sys
 import uuid
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bulkconn.cli.checking import opened, take_stock
+from bulkconn.cli.checking import network_of, opened, take_stock
 from bulkconn.cli.failure import print_json
 from bulkconn.cli.fleet_ledger import fleet_place, opened_store
 from bulkconn.cli.given import Given
 from bulkconn.cli.ledgers import LedgerView
 from bulkconn.cli.logs import configure_logs
 from bulkconn.cli.reporting import emit_refusal, note_warnings
+from bulkconn.cli.signals import interruptible
 from bulkconn.cli.wiring import about_ledger, make_world, new_run_id, run_async, shown_place, target_of
+from bulkconn.core.endpoint import InventoryRow
 from bulkconn.core.errors import ExitCode, UsageError
 from bulkconn.core.names import LedgerId
-from bulkconn.inventory.slices import cut
+from bulkconn.inventory.files import STDIN
+from bulkconn.inventory.inventory import Inventory
+from bulkconn.inventory.slices import NotInParts, cut
+from bulkconn.inventory.staged import stage
 from bulkconn.ledger.opening import check_target
 from bulkconn.report.words import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from bulkconn.cli.checking import Checked
+    from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.names import RunId
     from bulkconn.engine.context import World
+    from bulkconn.inventory.files import InventoryFile
     from bulkconn.inventory.slices import Slice
     from bulkconn.ledger.postgres import PostgresStore
 
@@ -65,15 +73,15 @@ async def _submit(given: Given, paths: Sequence[str], world: World) -> int:
                 emit_refusal(report)
             return int(report.exit_code)
         note_warnings(checked.diagnostics, given)
-        return _record(given, paths, checked, store, world)
+        return _record(given, checked, store, world)
 
 
-def _record(given: Given, paths: Sequence[str], checked: Checked, store: PostgresStore, world: World) -> int:
+def _record(given: Given, checked: Checked, store: PostgresStore, world: World) -> int:
     from bulkconn.fleet.submission import submit as record  # noqa: PLC0415 - an extra that may be missing
     from bulkconn.ledger.shards import RowsInUse, Submission  # noqa: PLC0415 - likewise
 
     now = world.clock.now()
-    slices = _slices(given, paths, checked)
+    slices = _slices(given, checked, world)
     defaults = given.row_defaults
     submission = Submission(
         run_id=new_run_id(now),
@@ -129,14 +137,46 @@ def _tell(given: Given, store: PostgresStore, checked: Checked, run_id: RunId) -
     return int(ExitCode.OK)
 
 
-def _slices(given: Given, paths: Sequence[str], checked: Checked) -> list[Slice]:
-    by_name = dict(zip(checked.inventory.names, paths, strict=True))
+def _slices(given: Given, checked: Checked, world: World) -> list[Slice]:
+    """Cut all inventories into parts for workers; what cannot be cut is copied first.
+
+    Raises:
+        UsageError: one can neither be cut nor copied.
+    """
+    files = {file.name: file for file in checked.inventory.files}
     found: list[Slice] = []
-    for name, rows in groupby(checked.endpoints(), key=lambda endpoint: endpoint.file):
-        found += cut(
-            by_name[name],
-            (endpoint.row for endpoint in rows),
-            rows_a_slice=int(given.number("shard_rows")),
-            encoding=given.text("encoding"),
-        )
+    with interruptible():
+        for name, endpoints in groupby(checked.endpoints(), key=lambda endpoint: endpoint.file):
+            found += _share_out(given, files[name], endpoints, world)
     return found
+
+
+def _share_out(
+    given: Given, file: InventoryFile, endpoints: Iterator[Endpoint], world: World
+) -> Sequence[Slice]:
+    rows_a_slice, encoding = int(given.number("shard_rows")), given.text("encoding")
+    numbers = (endpoint.row for endpoint in endpoints)
+    try:
+        return cut(file, numbers, rows_a_slice=rows_a_slice, encoding=encoding, network=network_of(given))
+    except NotInParts as refused:
+        # None of its rows was taken yet.
+        stem = "stdin" if file.location.target == STDIN else file.location.stem
+        copy = stage(endpoints, _folder_for(given, file, refused), stem or "inventory", refused)
+        world.log.info("inventory.staged", inventory=file.name, copy=str(copy), reason=refused.why)
+    with Inventory.open([copy]) as staged:
+        numbers = (row.row for row in staged.rows() if isinstance(row, InventoryRow))
+        return cut(staged.files[0], numbers, rows_a_slice=rows_a_slice, name=file.name)
+
+
+def _folder_for(given: Given, file: InventoryFile, refused: NotInParts) -> Path:
+    """Say where a copy goes: where the user says, else beside the original.
+
+    Raises:
+        NotInParts: it lies beside nothing.
+    """
+    named = given.text("stage_to")
+    if named is not None:
+        return Path(named).expanduser()
+    if file.copy is not None:
+        raise refused
+    return Path(file.location.target).resolve().parent

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from bulkconn.cli.checking import network_of
 from bulkconn.cli.fleet_ledger import fleet_place
 from bulkconn.cli.given import Given
 from bulkconn.cli.logs import configure_logs
@@ -75,6 +76,7 @@ async def _work(given: Given, world: World) -> int:
                 world=_heard(world, tracers if meters is None else (meters, *tracers)),
                 request_timeout_s=given.number("timeout"),
                 schemes=references.schemes,
+                network=network_of(given),
                 meters=meters,
             )
             made = Worker(place, settings, means, clock=world.clock, log=world.log)

@@ -23,7 +23,8 @@ from bulkconn.core.validation import RowDefaults, Validator
 from bulkconn.engine.run import Engine
 from bulkconn.engine.survey import Survey, survey_batch
 from bulkconn.inventory.check import InventoryCheck
-from bulkconn.inventory.slices import InventorySlice, Slice
+from bulkconn.inventory.slice_rows import InventorySlice, read_part
+from bulkconn.inventory.slices import Slice
 from bulkconn.ledger.leases import Scope
 from bulkconn.ledger.postgres import Holder
 from bulkconn.ledger.postgres_ledger import ShardLedger
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from bulkconn.engine.context import World
     from bulkconn.engine.service import Service
     from bulkconn.fleet.worker import WorkerSettings
+    from bulkconn.inventory.network import Network
     from bulkconn.ledger.postgres_url import PostgresPlace
     from bulkconn.ledger.shards import Shard
     from bulkconn.ledger.writer import StoreThread
@@ -64,6 +66,10 @@ class Again(Exception):
         self.in_s = in_s
 
 
+class _Interrupted(Exception):
+    """This worker is to end before the shard was begun."""
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
     """What a worker brings along for every shard."""
@@ -75,6 +81,7 @@ class Means:
     world: World
     request_timeout_s: float
     schemes: Collection[str]
+    network: Network
     meters: Meters | None = None
 
 
@@ -97,7 +104,7 @@ class ShardWork:
         self._clock = clock
         self._log = log
         self._engines: dict[int, Engine] = {}
-        self._is_interrupted = False
+        self._ending = asyncio.Event()
         self._cancelled: set[int] = set()
         #: Why no shard can be worked on before somebody mends something.
         self.stopped: Stop | None = None
@@ -110,7 +117,7 @@ class ShardWork:
 
     def interrupt(self) -> None:
         """Let all engines drain."""
-        self._is_interrupted = True
+        self._ending.set()
         for engine in self._engines.values():
             engine.interrupt()
 
@@ -128,7 +135,7 @@ class ShardWork:
         shard = await self._reader.call(lambda store: store.read(lambda db: read_shard(db, shard_id)))
         if shard is None or shard.state not in OPEN or shard.run_state is RunState.PAUSED:
             return
-        if self._is_interrupted or self.stopped is not None:
+        if self._ending.is_set() or self.stopped is not None:
             raise Again(0.0)
         try:
             ledger = await self._hold(shard)
@@ -171,6 +178,9 @@ class ShardWork:
         log.info("shard.begun", rows=shard.rows, try_no=shard.tries + 1)
         try:
             report = await self._onboard(shard, ledger, log)
+        except _Interrupted:
+            await self._give_back(shard, ledger, log)
+            raise Again(0.0) from None
         except InventoryChanged as changed:
             await self._mark(ledger, shard, ShardNews(ShardState.CHANGED, f"{changed}; fix: {changed.fix}"))
             log.warning("shard.changed", reason=str(changed))
@@ -184,7 +194,7 @@ class ShardWork:
 
     async def _onboard(self, shard: Shard, ledger: ShardLedger, log: FilteringBoundLogger) -> Report:
         means = self._means
-        endpoints = _read(shard, means.schemes)
+        endpoints = await self._read(shard)
         world = dataclasses.replace(means.world, log=log)
         settings = dataclasses.replace(means.settings, **_policy(shard.settings))
         engine = Engine(
@@ -205,13 +215,34 @@ class ShardWork:
             )
         self._engines[shard.shard_id] = engine
         watcher = asyncio.create_task(self._watch(shard, engine))
-        if self._is_interrupted:
+        if self._ending.is_set():
             engine.interrupt()
         try:
             return await engine.onboard(lambda: endpoints, survey)
         finally:
             watcher.cancel()
             del self._engines[shard.shard_id]
+
+    async def _read(self, shard: Shard) -> Sequence[Endpoint]:
+        """Read a shard's rows, from wherever they lie.
+
+        Raises:
+            _Interrupted: this worker is to end, and the transfer was given up.
+            InventoryChanged: its part of the inventory is not what was submitted.
+            UsageError: it cannot be read here.
+        """
+        part = Slice.from_json(shard.part)
+        reading = asyncio.create_task(read_part(part, self._means.network))
+        ending = asyncio.create_task(self._ending.wait())
+        try:
+            await asyncio.wait({reading, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                raise _Interrupted
+            return _checked(shard, part, reading.result(), self._means.schemes)
+        finally:
+            ending.cancel()
+            reading.cancel()
+            await asyncio.gather(reading, ending, return_exceptions=True)
 
     async def _watch(self, shard: Shard, engine: Engine) -> None:
         """Let the engine drain once its run is paused or cancelled."""
@@ -243,14 +274,17 @@ class ShardWork:
             await self._mark(ledger, shard, ShardNews(ShardState.CANCELLED))
             return
         if self._was_interrupted(report):
-            await self._mark(ledger, shard, ShardNews(ShardState.QUEUED, tries=-1))
-            log.info("shard.given_back", reason="interrupted")
-            if self._is_interrupted:
+            await self._give_back(shard, ledger, log)
+            if self._ending.is_set():
                 raise Again(0.0)
             raise Again(_WATCH_S)
         await self._mark(ledger, shard, ShardNews(ShardState.DONE))
         self.done += 1
         log.info("shard.done", **report.this_run.as_json())
+
+    async def _give_back(self, shard: Shard, ledger: ShardLedger, log: FilteringBoundLogger) -> None:
+        await self._mark(ledger, shard, ShardNews(ShardState.QUEUED, tries=-1))
+        log.info("shard.given_back", reason="interrupted")
 
     @staticmethod
     def _was_interrupted(report: Report) -> bool:
@@ -269,11 +303,10 @@ class ShardWork:
         await ledger.write(lambda db: mark_shard(db, shard.shard_id, news, now))
 
 
-def _read(shard: Shard, schemes: Collection[str]) -> Sequence[Endpoint]:
-    """Read a shard's rows.
+def _checked(shard: Shard, part: Slice, content: bytes, schemes: Collection[str]) -> Sequence[Endpoint]:
+    """Give a shard's rows.
 
     Raises:
-        InventoryChanged: its part of the inventory is not what was submitted.
         UsageError: a row is invalid here, though it was valid where it was submitted.
     """
     settings = shard.settings
@@ -282,7 +315,7 @@ def _read(shard: Shard, schemes: Collection[str]) -> Sequence[Endpoint]:
         sandbox=settings.get("sandbox"), platform_cloud=PlatformCloud(cloud) if cloud else None
     )
     validator = Validator(ALL, defaults=defaults, schemes=schemes)
-    check = InventoryCheck(InventorySlice(Slice.from_json(shard.part)), validator)
+    check = InventoryCheck(InventorySlice(part, content), validator)
     endpoints = [endpoint for batch in check.first_pass() for endpoint in batch]
     if not check.is_valid:
         first = next(one for one in check.diagnostics if one.severity.value == "error")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from bulkconn.core.location import Location
-    from bulkconn.inventory.network import Network
+    from bulkconn.inventory.network import Network, Span
 
     _T = TypeVar("_T")
 
@@ -38,8 +38,7 @@ def fetch_inventory(location: Location, network: Network) -> BinaryIO:
     Raises:
         UsageError: it cannot be fetched.
     """
-    if location.scheme not in _WEB and location.scheme not in KINDS:
-        raise _unread(location, f"{location.scheme}:// is not known", "use s3://, gs://, abfs:// or https://")
+    _check_scheme(location)
     spool = new_spool()
     try:
         apart(_fetch(location, network, spool))
@@ -53,6 +52,42 @@ def fetch_inventory(location: Location, network: Network) -> BinaryIO:
         spool.close()
         raise
     return spool
+
+
+class _Part:
+    """Bytes in memory, no more than were asked for."""
+
+    def __init__(self, limit: int) -> None:
+        self.content = bytearray()
+        self._limit = limit
+
+    def write(self, chunk: bytes) -> None:
+        """Take some more."""
+        if len(self.content) + len(chunk) > self._limit:
+            raise NotFetched("it sends more than the part that it was asked for", "correct the server")
+        self.content += chunk
+
+
+async def fetch_span(location: Location, network: Network, span: Span) -> bytes:
+    """Give a part of what lies at a URL. Repeat: safe.
+
+    Raises:
+        NotFetched: it cannot be fetched; `is_gone` where it is no longer there.
+        UsageError: a library is not installed.
+    """
+    _check_scheme(location)
+    fetch = fetch_web if location.scheme in _WEB else fetch_object
+    for pause_s in (*network.pauses_s, None):
+        part = _Part(span.end - span.start)
+        try:
+            await fetch(location, network, part.write, span)
+        except NotFetched as error:
+            if pause_s is None or not error.is_passing:
+                raise
+            await asyncio.sleep(pause_s)
+            continue
+        break
+    return bytes(part.content)
 
 
 def new_spool() -> BinaryIO:
@@ -92,6 +127,11 @@ def apart(main: Coroutine[None, None, _T]) -> _T:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(task.cancel)
             raise
+
+
+def _check_scheme(location: Location) -> None:
+    if location.scheme not in _WEB and location.scheme not in KINDS:
+        raise _unread(location, f"{location.scheme}:// is not known", "use s3://, gs://, abfs:// or https://")
 
 
 async def _fetch(location: Location, network: Network, spool: BinaryIO) -> None:

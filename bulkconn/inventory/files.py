@@ -118,6 +118,11 @@ class InventoryFile:
         """Spool standard input to an unlinked temporary file that nobody else may read."""
         return cls(parse_location("-"), path=None, spool=_spooled(stdin))
 
+    @property
+    def copy(self) -> BinaryIO | None:
+        """The spooled copy; None where the file itself is read."""
+        return self._spool
+
     @contextmanager
     def reading(self) -> Iterator[HashedBytes]:
         """Read the file once. Its content is remembered the first time, and compared after that.

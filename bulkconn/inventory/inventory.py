@@ -89,6 +89,11 @@ class Inventory:
         return cls(files, encoding=encoding, format=format)
 
     @property
+    def files(self) -> tuple[InventoryFile, ...]:
+        """The files, in their order."""
+        return self._files
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The files, as diagnostics name them."""
         return tuple(file.name for file in self._files)

@@ -40,10 +40,28 @@ class Network:
 class NotFetched(Exception):
     """An inventory could not be fetched; `str()` says why and holds no secret. For this room only.
 
-    `is_passing` tells that another attempt may succeed.
+    `is_passing` tells that another attempt may succeed, `is_gone` that what was there is not there now.
     """
 
-    def __init__(self, reason: str, fix: str, *, is_passing: bool = False) -> None:
+    def __init__(self, reason: str, fix: str, *, is_passing: bool = False, is_gone: bool = False) -> None:
         super().__init__(reason)
         self.fix = fix
         self.is_passing = is_passing
+        self.is_gone = is_gone
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes of a file, `[start, end)`, never none."""
+
+    start: int
+    end: int
+
+    @property
+    def header(self) -> str:
+        """The `Range` header that asks for them (RFC 9110, section 14.2)."""
+        return f"bytes={self.start}-{self.end - 1}"
+
+    def is_in(self, content_range: str) -> bool:
+        """Tell whether a `Content-Range` header says that an answer begins where these bytes do."""
+        return content_range.strip().lower().startswith(f"bytes {self.start}-")

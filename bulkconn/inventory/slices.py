@@ -7,30 +7,41 @@ header of a CSV, the line on which it begins) and their hash: bytes that changed
 from __future__ import annotations
 
 import io
-from dataclasses import asdict, dataclass, replace
+import os
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bulkconn.core.errors import InventoryChanged, UsageError
-from bulkconn.core.location import parse_location
-from bulkconn.inventory.csv_rows import read_csv
-from bulkconn.inventory.faults import Unreadable
+from bulkconn.core.errors import UsageError
+from bulkconn.inventory.fetching import apart, fetch_span
+from bulkconn.inventory.files import STDIN
 from bulkconn.inventory.formats import InventoryFormat, detect_encoding, detect_format
-from bulkconn.inventory.jsonl_rows import read_jsonl
+from bulkconn.inventory.network import NotFetched, Span
 from bulkconn.inventory.packing import is_packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any, BinaryIO
 
-    from bulkconn.core.diagnostics import Diagnostic
-    from bulkconn.core.endpoint import InventoryRow
+    from bulkconn.inventory.files import InventoryFile
+    from bulkconn.inventory.network import Network
 
-
-_CHUNK_BYTES: Final = 256 * 1024
 _HEAD_BYTES: Final = 4096
-_READERS: Final = {InventoryFormat.CSV: read_csv, InventoryFormat.JSONL: read_jsonl}
+_IN_PARTS: Final = (InventoryFormat.CSV, InventoryFormat.JSONL)
+
+
+class NotInParts(UsageError):
+    """An inventory whose parts cannot be read each for itself; `why` says what stands against it."""
+
+    def __init__(self, shown: str, why: str) -> None:
+        super().__init__(
+            f"inventory {shown} cannot be shared out to workers: {why}",
+            fix="save it as UTF-8 CSV or JSONL on a disk that every worker sees under the same path, or in "
+            "an object store; or let a copy of it be made there: submit --stage-to FOLDER",
+        )
+        self.shown = shown
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +49,8 @@ class Slice:
     """A byte range of a file: `[start, end)`, `rows` records, the first on line `first_row`.
 
     `head` is what stands before the first record (a CSV's header row, decoded), `digest` the SHA-256 of the
-    range in hex. Never a secret: `path` is a local path, `head` names columns.
+    range in hex. Never a secret: `path` is a local path or an address without a signature, `head` names
+    columns.
     """
 
     path: str
@@ -63,31 +75,66 @@ class Slice:
 
 
 def cut(
-    path: str, row_numbers: Iterable[int], *, rows_a_slice: int, encoding: str | None = None
+    file: InventoryFile,
+    row_numbers: Iterable[int],
+    *,
+    rows_a_slice: int,
+    encoding: str | None = None,
+    network: Network | None = None,
+    name: str | None = None,
 ) -> list[Slice]:
     """Cut a file into slices of so many records.
 
-    `row_numbers` are the lines on which records begin, in their order, as the reader saw them.
+    `row_numbers` are the lines on which records begin, in their order, as the reader saw them; they are not
+    looked at where the file is refused. `name` is how diagnostics name it, where that is not the file's own.
 
     Raises:
-        UsageError: the file is of a kind that cannot be read in parts.
+        NotInParts: the file is of a kind, or in a place, that cannot be read in parts.
+        UsageError: its place cannot be reached any more.
     """
-    location = parse_location(path)
-    target = Path(location.target)
-    if location.scheme or not target.is_file():
-        raise _not_in_parts(location.shown, "it is no file on a local or shared disk")
-    with target.open("rb") as file:
-        head_bytes = file.read(_HEAD_BYTES)
-        found = detect_encoding(head_bytes, encoding)
-        format_ = detect_format(location.suffix, head_bytes, found)
-        if format_ not in _READERS or is_packed(head_bytes):
-            raise _not_in_parts(location.shown, "it is neither plain CSV nor JSONL")
-        if "utf-8" not in found and found not in {"ascii", "cp1252", "latin-1", "iso-8859-1"}:
-            raise _not_in_parts(location.shown, f"its encoding is {found}")
-        file.seek(0)
-        return list(
-            _cut(file, row_numbers, rows_a_slice, (str(target.resolve()), location.shown, format_, found))
-        )
+    _check_place(file, network)
+    if file.copy is not None:
+        format_, found = _kind(file, os.pread(file.copy.fileno(), _HEAD_BYTES, 0), encoding)
+        # Whoever gives the numbers reads the same copy: two cannot seek in it by turns.
+        numbers = list(row_numbers)
+        kind = (file.location.target, name or file.name, format_, found)
+        return list(_cut(file.copy, numbers, rows_a_slice, kind))
+    path = Path(file.location.target)
+    with path.open("rb") as content:
+        format_, found = _kind(file, content.read(_HEAD_BYTES), encoding)
+        kind = (str(path.resolve()), name or file.name, format_, found)
+        return list(_cut(content, row_numbers, rows_a_slice, kind))
+
+
+def _check_place(file: InventoryFile, network: Network | None) -> None:
+    """Do nothing if workers can read parts of what lies there."""
+    location = file.location
+    if file.copy is None:
+        return
+    if not location.scheme or network is None:
+        what = "standard input" if location.target == STDIN else "a pipe"
+        raise NotInParts(file.name, f"{what} can be read only once")
+    if location.shown != location.target:
+        raise NotInParts(file.name, "what its address holds may be secret, and jobs never carry secrets")
+    try:
+        apart(fetch_span(location, network, Span(0, 1)))
+    except NotFetched as error:
+        raise NotInParts(file.name, str(error)) from error
+
+
+def _kind(file: InventoryFile, head_bytes: bytes, said: str | None) -> tuple[InventoryFormat, str]:
+    """Give format and encoding of a file that can be read in parts.
+
+    Raises:
+        NotInParts: it cannot.
+    """
+    found = detect_encoding(head_bytes, said)
+    format_ = detect_format(file.location.suffix, head_bytes, found)
+    if format_ not in _IN_PARTS or is_packed(head_bytes):
+        raise NotInParts(file.name, "it is neither plain CSV nor JSONL")
+    if "utf-8" not in found and found not in {"ascii", "cp1252", "latin-1", "iso-8859-1"}:
+        raise NotInParts(file.name, f"its encoding is {found}")
+    return format_, found
 
 
 def _cut(
@@ -138,69 +185,3 @@ def _offsets(file: BinaryIO, lines: list[int]) -> list[int]:
         offset += len(line)
     text.detach()
     return found
-
-
-def _not_in_parts(shown: str, why: str) -> UsageError:
-    return UsageError(
-        f"inventory {shown} cannot be shared out to workers: {why}",
-        fix="save it as UTF-8 CSV or JSONL on a disk that every worker sees under the same path",
-    )
-
-
-class InventorySlice:
-    """A slice as an inventory of its own: rows bear the numbers that they have in the whole file."""
-
-    def __init__(self, part: Slice) -> None:
-        self._part = part
-        self.cut_short: list[Diagnostic] = []
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The file, as diagnostics name it."""
-        return (self._part.name,)
-
-    def rows(self) -> Iterator[InventoryRow | Diagnostic]:
-        """Give every row, or what is wrong with it.
-
-        Raises:
-            InventoryChanged: the bytes are not those that were submitted, or the file is gone.
-        """
-        self.cut_short.clear()
-        part = self._part
-        text = io.StringIO(part.head + self._content().decode(part.encoding), newline="")
-        shift = part.first_row - 1 - _lines_of(part.head)
-        try:
-            for item in _READERS[InventoryFormat(part.format)](text, part.name):
-                yield _numbered(item, shift)
-        except Unreadable as fault_of_file:
-            diagnostic = fault_of_file.diagnostic
-            if diagnostic.row is not None:
-                diagnostic = replace(diagnostic, row=diagnostic.row + shift)
-            self.cut_short.append(diagnostic)
-            yield diagnostic
-
-    def _content(self) -> bytes:
-        part = self._part
-        try:
-            with Path(part.path).open("rb") as file:
-                content = _read(file, part.start, part.end)
-        except OSError as error:
-            raise _changed(part, f"cannot be read here: {error.strerror}") from error
-        if sha256(content).hexdigest() != part.digest:
-            raise _changed(part, "changed since it was submitted")
-        return content
-
-
-def _numbered(item: InventoryRow | Diagnostic, shift: int) -> InventoryRow | Diagnostic:
-    return item if item.row is None else replace(item, row=item.row + shift)
-
-
-def _lines_of(head: str) -> int:
-    return sum(1 for _ in io.StringIO(head, newline=""))
-
-
-def _changed(part: Slice, what: str) -> InventoryChanged:
-    return InventoryChanged(
-        f"inventory {part.name}, lines from {part.first_row}, {what}",
-        fix="submit it again as it is now; rows already created are skipped",
-    )

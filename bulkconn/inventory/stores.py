@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3CredentialProvider
 
     from bulkconn.core.location import Location
-    from bulkconn.inventory.network import Network
+    from bulkconn.inventory.network import Network, Span
 
 _CHUNK_BYTES: Final = 1024 * 1024
 #: Of a whole transfer. obstore wants one, and its own would cut large files off.
@@ -80,8 +80,10 @@ _AWS_SETTLED: Final = (
 )
 
 
-async def fetch_object(location: Location, network: Network, write: Callable[[bytes], object]) -> None:
-    """Fetch an object and write it, chunk by chunk.
+async def fetch_object(
+    location: Location, network: Network, write: Callable[[bytes], object], span: Span | None = None
+) -> None:
+    """Fetch an object, or a part of it, and write it, chunk by chunk.
 
     Raises:
         NotFetched: it is not all there.
@@ -97,6 +99,9 @@ async def fetch_object(location: Location, network: Network, write: Callable[[by
     allow_http = _check_endpoints(kind, network)
     try:
         store = _open(kind, container, _client(network, allow_http=allow_http))
+        if span is not None:
+            write(bytes(await obstore.get_range_async(store, key, start=span.start, end=span.end)))
+            return
         found = await obstore.get_async(store, key)
         async for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
             write(chunk)
@@ -205,7 +210,9 @@ def _trouble(kind: _Kind, text: str) -> NotFetched:
     if status is None:
         return NotFetched(f"{kind.title} cannot be used as it is configured", f"correct {kind.credentials}")
     if status[1] == "404":
-        return NotFetched(f"there is no such file ({seen})", "correct bucket and path")
+        return NotFetched(f"there is no such file ({seen})", "correct bucket and path", is_gone=True)
+    if status[1] == "416":
+        return NotFetched("it is shorter than it was", "submit it again as it is now", is_gone=True)
     if status[1] in {"400", "401", "403"}:
         return NotFetched(
             f"access is refused ({seen})", f"get leave to read it, or correct {kind.credentials}"

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from bulkconn.core.location import Location
-    from bulkconn.inventory.network import Network
+    from bulkconn.inventory.network import Network, Span
 
 _CHUNK_BYTES: Final = 256 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _REDIRECTS_MAX: Final = 5
 _OK: Final = 200
+_PARTIAL: Final = 206
+_NO_SUCH_PART: Final = 416
 _GONE: Final = frozenset({404, 410})
 _REFUSED: Final = frozenset({401, 403, 407})
 #: Statuses that may be others a moment later.
@@ -32,11 +34,15 @@ _FIX_ACCESS: Final = (
     "get a new address if it is signed (they expire), or set BULKCONN_INVENTORY_AUTHORIZATION to what the "
     "server wants in its Authorization header; then run the same command"
 )
+_FIX_PARTS: Final = "let a server that knows range requests give it, or an object store"
+_FIX_AGAIN: Final = "submit it again as it is now"
 _FIX_NETWORK: Final = "run the same command when the server can be reached, or fetch the file yourself"
 
 
-async def fetch_web(location: Location, network: Network, write: Callable[[bytes], object]) -> None:
-    """Fetch what is at a web address and write it, chunk by chunk, as the server stores it.
+async def fetch_web(
+    location: Location, network: Network, write: Callable[[bytes], object], span: Span | None = None
+) -> None:
+    """Fetch what is at a web address, or a part of it, and write it, chunk by chunk, as the server stores it.
 
     Redirects are followed to encrypted addresses only, without a `Referer`, and never with the
     authorization of another origin.
@@ -50,6 +56,8 @@ async def fetch_web(location: Location, network: Network, write: Callable[[bytes
     url = _address(location.target, network)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=network.connect_s, sock_read=network.silence_s)
     headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "bulkconn"}
+    if span is not None:
+        headers["Range"] = span.header
     if network.authorization is not None:
         headers["Authorization"] = network.authorization.get_secret_value()
     try:
@@ -60,7 +68,7 @@ async def fetch_web(location: Location, network: Network, write: Callable[[bytes
                 proxy = network.proxy_of(url)
                 async with session.get(url, headers=headers, proxy=proxy, allow_redirects=False) as answer:
                     if answer.status not in _REDIRECTS:
-                        _check(answer.status)
+                        _check(answer.status, answer.headers.get("Content-Range", ""), span)
                         async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
                             write(chunk)
                         return
@@ -123,11 +131,17 @@ def _elsewhere(url: URL, target: str, network: Network) -> URL:
     return elsewhere
 
 
-def _check(status: int) -> None:
-    if status == _OK:
+def _check(status: int, content_range: str, span: Span | None) -> None:
+    if status == _OK and span is None:
         return
+    if span is not None and status == _PARTIAL and span.is_in(content_range):
+        return
+    if span is not None and status in {_OK, _PARTIAL}:
+        raise NotFetched("the server gives no parts of a file", _FIX_PARTS)
     if status in _GONE:
-        raise NotFetched(f"there is no such file (HTTP {status})", "correct the address")
+        raise NotFetched(f"there is no such file (HTTP {status})", "correct the address", is_gone=True)
+    if status == _NO_SUCH_PART:
+        raise NotFetched("it is shorter than it was", _FIX_AGAIN, is_gone=True)
     if status in _REFUSED:
         raise NotFetched(f"the server refuses access (HTTP {status})", _FIX_ACCESS)
     is_passing = status in _PASSING

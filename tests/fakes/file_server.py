@@ -7,6 +7,7 @@ takes the next one, and when none is left all goes well.
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import struct
 import threading
@@ -69,6 +70,8 @@ class FileServer:
     faults: list[Fault] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
+    #: Whether it gives parts of files to those who ask for them.
+    has_ranges: bool = True
     asked: list[Asked] = field(default_factory=list)
     #: Set when a request came in.
     arrived: threading.Event = field(default_factory=threading.Event)
@@ -145,7 +148,17 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(fault, Hang) and fault.after is None:
             self.files.wait_until_over()
             return
-        self.send_response(200)
+        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if asked is not None and self.files.has_ranges:
+            size, start = len(content), int(asked[1])
+            if start >= size:
+                self._send_status(Status.s3_error(416, "InvalidRange"))
+                return
+            content = content[start : int(asked[2]) + 1]
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{start + len(content) - 1}/{size}")
+        else:
+            self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("ETag", f'"{md5(content, usedforsecurity=False).hexdigest()}"')
         self.send_header("Last-Modified", formatdate(0, usegmt=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -12,9 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkconn.core.endpoint import InventoryRow
-from bulkconn.core.errors import InventoryChanged, UsageError
+from bulkconn.core.errors import InventoryChanged
+from bulkconn.core.location import parse_location
+from bulkconn.inventory.files import InventoryFile
 from bulkconn.inventory.inventory import Inventory
-from bulkconn.inventory.slices import InventorySlice, Slice, cut
+from bulkconn.inventory.network import Network
+from bulkconn.inventory.slice_rows import InventorySlice, read_part
+from bulkconn.inventory.slices import NotInParts, Slice, cut
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +35,14 @@ def whole(path: Path) -> list[InventoryRow]:
 
 def parts(path: Path, rows_a_slice: int) -> list[Slice]:
     """Cut the file where its records begin."""
-    return cut(str(path), [row.row for row in whole(path)], rows_a_slice=rows_a_slice)
+    return cut(InventoryFile.open(path), [row.row for row in whole(path)], rows_a_slice=rows_a_slice)
+
+
+def reading(part: Slice) -> list[InventoryRow]:
+    """Read a slice as a worker does, on a machine without a network."""
+    network = Network(lambda _: None, lambda _: False)
+    content = asyncio.run(read_part(part, network))
+    return [row for row in InventorySlice(part, content).rows() if isinstance(row, InventoryRow)]
 
 
 def joined(slices: list[Slice]) -> list[InventoryRow]:
@@ -38,7 +50,7 @@ def joined(slices: list[Slice]) -> list[InventoryRow]:
     found = []
     for part in slices:
         travelled = Slice.from_json(json.loads(json.dumps(part.as_json())))
-        found += [row for row in InventorySlice(travelled).rows() if isinstance(row, InventoryRow)]
+        found += reading(travelled)
     return found
 
 
@@ -92,9 +104,9 @@ def test_slice_whose_bytes_changed_is_refused(tmp_path: Path) -> None:
     path.write_text("name,source\na,mysql\nb,mysql\nc,mysql\nd,mysql\n")
     first, second = parts(path, 2)
     path.write_text("name,source\na,mysql\nb,mysql\nc,mysql\nX,mysql\n")
-    assert len(list(InventorySlice(first).rows())) == 2
+    assert len(reading(first)) == 2
     with pytest.raises(InventoryChanged, match="lines from 4, changed since it was submitted"):
-        list(InventorySlice(second).rows())
+        reading(second)
 
 
 def test_slice_of_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
@@ -104,7 +116,7 @@ def test_slice_of_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
     (part,) = parts(path, 9)
     path.unlink()
     with pytest.raises(InventoryChanged, match="cannot be read here: No such file"):
-        list(InventorySlice(part).rows())
+        reading(part)
 
 
 @pytest.mark.parametrize(
@@ -115,24 +127,32 @@ def test_slice_of_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
         pytest.param("b.csv", b"\x1f\x8b", "neither plain CSV nor JSONL", id="packed without saying so"),
         pytest.param("a.xlsx", b"PK\x03\x04", "neither plain CSV nor JSONL", id="workbook"),
         pytest.param("a.csv", "name,source\n".encode("utf-16"), "its encoding is utf-16", id="utf-16"),
-        pytest.param("gone.csv", None, "no file on a local or shared disk", id="missing"),
-        pytest.param("-", None, "no file on a local or shared disk", id="standard input"),
     ],
 )
 def test_file_that_cannot_be_read_in_parts_is_refused(
-    tmp_path: Path, name: str, content: bytes | None, why: str
+    tmp_path: Path, name: str, content: bytes, why: str
 ) -> None:
     """The remedy names what workers can read."""
     path = tmp_path / name
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(UsageError, match=why) as caught:
-        cut(str(path), [2], rows_a_slice=10)
+    path.write_bytes(content)
+    with pytest.raises(NotInParts, match=why) as caught:
+        cut(InventoryFile.open(path), [2], rows_a_slice=10)
     assert "save it as UTF-8 CSV or JSONL" in caught.value.fix
+    assert "--stage-to" in caught.value.fix
+
+
+def test_standard_input_is_refused(tmp_path: Path) -> None:
+    """No worker can read it."""
+    file = InventoryFile.of_stdin(io.BytesIO(b"name,source\na,mysql\n"))
+    with pytest.raises(NotInParts, match="standard input can be read only once"):
+        cut(file, [2], rows_a_slice=10)
+    file.close()
 
 
 def test_address_with_a_signature_is_refused_without_showing_it() -> None:
     """A job never carries a secret."""
-    with pytest.raises(UsageError) as caught:
-        cut("https://h/a.csv?sig=hush", [2], rows_a_slice=10)
+    network = Network(lambda _: None, lambda _: False)
+    file = InventoryFile(parse_location("https://h/a.csv?sig=hush"), path=None, spool=io.BytesIO(b"name\n"))
+    with pytest.raises(NotInParts, match="jobs never carry secrets") as caught:
+        cut(file, [2], rows_a_slice=10, network=network)
     assert "hush" not in str(caught.value)

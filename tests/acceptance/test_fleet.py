@@ -78,6 +78,20 @@ def test_submitted_run_is_finished_by_workers(emulator: EmulatorProcess, fleet: 
     assert emulator.counts()["posts"] == 60
 
 
+def test_status_watches_a_run_until_it_is_finished(emulator: EmulatorProcess, fleet: Workplace) -> None:
+    """It stays while workers work, and ends with the last row's report."""
+    fleet.inventory(60)
+    run_id = submit(fleet, "--shard-rows", "20")
+    watching = fleet.start("status", "--run", run_id, "--watch")
+    working = worker(fleet, "--rate", "20")
+    wait_until_posts(emulator, 20, working)
+    was_over = watching.is_over
+    assert working.wait().code == 0
+    watched = watching.wait()
+    assert not was_over
+    assert (watched.code, watched.report["counts"]["created"]) == (0, 60), watched.err
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_workers_killed_terminated_and_late_create_each_once(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from bulkconn.core.errors import (
     AnsweredLate,
@@ -49,7 +50,7 @@ from tests.integration.ledger.building import (
 from tests.servers.postgresql import private_postgres
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from bulkconn.core.record import Change
     from bulkconn.ledger.database import Database
@@ -253,6 +254,59 @@ async def test_holder_of_a_shard_sees_doubts_of_its_own_rows_only(url: str) -> N
         assert [row.key for row in await worker.doubted(after=None, limit=9)] == [mine.key]
         assert (await worker.summary()).counts[State.IN_DOUBT] == 1
         assert set(await worker.records([mine.key, other.key])) == {mine.key, other.key}
+
+
+#: Every read and write of a ledger, as the engine asks for them.
+ASKED: dict[str, Callable[[PostgresLedger], Awaitable[Any]]] = {
+    "records": lambda ledger: ledger.records([ROW.key]),
+    "standings": lambda ledger: ledger.standings([ROW.key]),
+    "doubted": lambda ledger: ledger.doubted(after=None, limit=9),
+    "watched": lambda ledger: ledger.watched(since=START, after=None, limit=9),
+    "holders": lambda ledger: ledger.holders([ConnectionId("c-1")]),
+    "known connection": lambda ledger: ledger.known_connection(ROW.sandbox),
+    "conflicts": lambda ledger: ledger.conflicts([(ROW.key, ROW.sandbox, ROW.connection_spec_id, "x")]),
+    "summary": lambda ledger: ledger.summary(),
+    "specs": lambda ledger: ledger.specs(),
+    "paces": lambda ledger: ledger.paces(RUN),
+    "last run": lambda ledger: ledger.last_run("run"),
+    "commit": lambda ledger: ledger.commit([intent(ROW), doubted(ROW)]),
+    "begin run": lambda ledger: ledger.begin_run(RunId("20260102-000000-abcdef"), START, {}),
+    "end run": lambda ledger: ledger.end_run(RUN, START, {}),
+    "keep specs": lambda ledger: ledger.keep_specs([]),
+    "note paces": lambda ledger: ledger.note_paces(RUN, []),
+    "write": lambda ledger: ledger.write(
+        lambda db: db.execute("SELECT count(*) FROM rows WHERE key = ?", (ROW.key,)).fetchone()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+async def test_connection_cut_before_it_is_asked_changes_no_answer(url: str, name: str) -> None:
+    """Each read and write makes the connection anew, and gives what it gives without a cut."""
+    async with fresh_pair(url) as (whole, cut_off):
+        wanted = await ASKED[name](whole)
+        cut_connections_of(cut_off)
+        assert await ASKED[name](cut_off) == wanted
+        assert await cut_off.records([ROW.key]) == await whole.records([ROW.key])
+
+
+@asynccontextmanager
+async def fresh_pair(url: str) -> AsyncIterator[tuple[PostgresLedger, PostgresLedger]]:
+    """Give two ledgers of the same content, one of them in another schema."""
+    async with (
+        held(url, replace(FIRST, lease_s=30.0)) as one,
+        held(f"{url}_twin", replace(FIRST, lease_s=30.0)) as other,
+    ):
+        try:
+            for ledger in (one, other):
+                await fill(ledger, ROW)
+            yield one, other
+        finally:
+            with psycopg.connect(server_url(), autocommit=True) as connection:
+                connection.execute("SET client_min_messages = warning")
+                cut_connections_of(other)
+                schema = parse_place(f"{url}_twin").schema
+                connection.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(schema)))
 
 
 async def test_connection_cut_between_commits_costs_nothing(url: str) -> None:

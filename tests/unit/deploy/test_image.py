@@ -81,7 +81,7 @@ def test_image_is_built_from_files_that_its_build_is_shown() -> None:
 
 
 def test_image_has_what_a_fleet_needs() -> None:
-    """The lock of the image holds the extras of workers."""
+    """The lock of the image holds the extras of workers, and of inventories in object stores."""
     locked = (ROOT / "requirements" / "image.lock").read_text(encoding="utf-8")
-    for package in ("procrastinate", "psycopg", "psycopg-pool", "prometheus-client", "uvloop"):
+    for package in ("procrastinate", "psycopg", "psycopg-pool", "prometheus-client", "obstore", "uvloop"):
         assert re.search(rf"^{package}==", locked, re.MULTILINE), package

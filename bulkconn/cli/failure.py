@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 #: Commands that have `--output`.
 _WITH_OUTPUT: Final = frozenset(
-    {"plan", "run", "check", "rehearse", "settle", "verify", "status", "sources", "submit", "runs"}
+    {
+        *("plan", "run", "check", "rehearse", "settle", "verify", "status", "sources", "submit", "runs"),
+        "rollback",
+    }
 )
 _AGAIN: Final = "the ledger is whole: the same command goes on where it was"
 

@@ -145,6 +145,10 @@ class UpkeepApi(Protocol):
         """
         ...
 
+    async def delete(self, place: ConnectionPlace, token: Token) -> Reply | Fault:
+        """Delete one connection. Repeat: safe, an id is never given out twice. Cancel: it may be gone."""
+        ...
+
 
 class SpecApi(Protocol):
     """The door to what Flow Service says of its sources."""

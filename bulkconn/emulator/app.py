@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
-from bulkconn.emulator import admin, connections, offers, spec_routes
+from bulkconn.emulator import admin, connections, offers, spec_routes, use_routes
 from bulkconn.emulator.doorway import doorway
 from bulkconn.emulator.listener import Listener
 from bulkconn.emulator.menu import Fault, Place
@@ -155,6 +155,8 @@ class Emulator:
 def _build_app(service: Service) -> web.Application:
     app = web.Application(middlewares=[doorway])
     app[SERVICE] = service
-    app.add_routes([*connections.ROUTES, *spec_routes.ROUTES, *admin.ROUTES, *offers.ROUTES])
+    app.add_routes(
+        [*connections.ROUTES, *spec_routes.ROUTES, *admin.ROUTES, *offers.ROUTES, *use_routes.ROUTES]
+    )
     app.router.add_post(TOKEN_PATH, give_token)
     return app

@@ -22,8 +22,10 @@ from bulkconn.emulator.sabotage import (
     draw_lookup,
     note_fault,
     sabotage_create,
+    sabotage_deletion,
     sabotage_lookup,
     sabotage_refusal,
+    spare,
 )
 from bulkconn.emulator.service import BASE_PATH, RECORD, SERVICE
 
@@ -186,12 +188,19 @@ async def patch_connection(request: web.Request) -> web.StreamResponse:
 
 
 async def delete_connection(request: web.Request) -> web.StreamResponse:
-    """Answer DELETE /connections/{id}: 204 without a body."""
-    connection = _find(request)
+    """Answer DELETE /connections/{id}: 204 without a body; 1418 while a flow uses it."""
+    service, connection = request.app[SERVICE], _find(request)
+    step = service.deck.draw(Place.DELETE)
+    note_fault(request, step)
+    scene = Scene(request, step)
+    refusal = spare(scene)
+    if refusal is not None:
+        return refusal
     if connection is None:
         return _not_found(request)
-    request.app[SERVICE].books.delete(connection.id)
-    return web.Response(status=204)
+    service.uses.check_free(connection.id)
+    service.books.delete(connection.id)
+    return await sabotage_deletion(scene)
 
 
 def _find(request: web.Request) -> Connection | None:

@@ -18,6 +18,8 @@ class Place(StrEnum):
     POST = "post"
     #: A GET of /connections, /connections/{id} or /connectionSpecs/{id} whose headers are in order.
     LOOKUP = "get"
+    #: A DELETE /connections/{id} whose headers are in order.
+    DELETE = "delete"
     #: A newly accepted TCP connection.
     ACCEPT = "accept"
     #: A request for a token.
@@ -25,7 +27,7 @@ class Place(StrEnum):
 
 
 class Fault(StrEnum):
-    """Everything that can be made to go wrong. Those in a `get_` or `token_` name strike there."""
+    """Everything that can be made to go wrong. Those in a `get_`, `delete_` or `token_` name strike there."""
 
     #: Nothing goes wrong; for scripts.
     OK = "ok"
@@ -120,6 +122,24 @@ class Fault(StrEnum):
     GET_FOREIGN_NEXT = "get_foreign_next"
     #: One connection is missing from an otherwise whole answer; a lookup by id finds nothing.
     GET_HIDE = "get_hide"
+    #: Nothing goes wrong with a DELETE; for scripts.
+    DELETE_OK = "delete_ok"
+    #: The connection is reset; nothing is deleted.
+    DELETE_RESET = "delete_reset"
+    #: Deleted, then the connection is reset without an answer.
+    DELETE_RESET_AFTER = "delete_reset_after"
+    #: 500 in Flow Service's shape; nothing is deleted.
+    DELETE_STATUS_500 = "delete_status_500"
+    #: Deleted, then 504 from the gateway.
+    DELETE_STATUS_504_AFTER = "delete_status_504_after"
+    #: Deleted, and answered with 202, as the destinations API documents.
+    DELETE_STATUS_202 = "delete_status_202"
+    #: 404 as plain text without any code; nothing is deleted.
+    DELETE_STATUS_404_PLAIN = "delete_status_404_plain"
+    #: 400 in Flow Service's shape (1416-400): not in this state; nothing is deleted.
+    DELETE_STATUS_400 = "delete_status_400"
+    #: Deleted at once, answered late. Seconds: the delay.
+    DELETE_SLOW = "delete_slow"
     #: The token endpoint works; for scripts.
     TOKEN_OK = "token_ok"  # noqa: S105 - the name of a fault, not a secret
     #: The token endpoint answers 500.
@@ -132,7 +152,7 @@ class Fault(StrEnum):
         """What draws this fault."""
         if self is Fault.REFUSE:
             return Place.ACCEPT
-        for place in (Place.LOOKUP, Place.TOKEN):
+        for place in (Place.LOOKUP, Place.DELETE, Place.TOKEN):
             if self.value.startswith(f"{place}_"):
                 return place
         return Place.POST
@@ -163,6 +183,7 @@ _USUAL_SECONDS = {
     Fault.OUTAGE: 2.0,
     Fault.GET_STATUS_429: 1.0,
     Fault.GET_SLOW: 1.0,
+    Fault.DELETE_SLOW: 1.0,
     Fault.TOKEN_STATUS_429: 1.0,
 }
 _TAKES_SECONDS = frozenset({*_USUAL_SECONDS, Fault.STATUS_503})

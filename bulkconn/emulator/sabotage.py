@@ -36,8 +36,10 @@ __all__ = [
     "draw_lookup",
     "note_fault",
     "sabotage_create",
+    "sabotage_deletion",
     "sabotage_lookup",
     "sabotage_refusal",
+    "spare",
 ]
 
 
@@ -178,6 +180,35 @@ async def sabotage_create(done: Creation) -> web.StreamResponse:
     return json_reply(201, done.body, done.headers) if aftermath is None else aftermath(done)
 
 
+#: What a DELETE gets that deletes nothing.
+_SPARED: Final[dict[Fault, Callable[[Scene], web.Response]]] = {
+    Fault.DELETE_RESET: lambda scene: reset(scene.request),
+    Fault.DELETE_STATUS_500: lambda _: _internal_error(),
+    Fault.DELETE_STATUS_404_PLAIN: lambda _: web.Response(status=404, text="Not Found"),
+    Fault.DELETE_STATUS_400: lambda _: flow_service_error("1416-400", "It cannot be deleted in this state."),
+}
+
+
+def spare(scene: Scene) -> web.Response | None:
+    """Give the answer of a DELETE that deletes nothing; None = delete it."""
+    act = _SPARED.get(scene.step.fault)
+    return None if act is None else act(scene)
+
+
+async def sabotage_deletion(scene: Scene) -> web.Response:
+    """Carry out what follows a deletion: the usual 204, or a fault that hides it."""
+    match scene.step.fault:
+        case Fault.DELETE_RESET_AFTER:
+            return reset(scene.request)
+        case Fault.DELETE_STATUS_504_AFTER:
+            return gateway_error(504, "504000", "Gateway timeout")
+        case Fault.DELETE_STATUS_202:
+            return web.Response(status=202)
+        case Fault.DELETE_SLOW:
+            await asyncio.sleep(scene.step.length_s)
+    return web.Response(status=204)
+
+
 async def _slow_lookup(scene: Scene) -> None:
     await asyncio.sleep(scene.step.length_s)
 
@@ -236,7 +267,7 @@ def draw_lookup(request: web.Request) -> FaultStep:
 
 def note_fault(request: web.Request, step: FaultStep) -> None:
     """Note a fault in the books of its request."""
-    if step.fault not in (Fault.OK, Fault.GET_OK):
+    if step.fault not in (Fault.OK, Fault.GET_OK, Fault.DELETE_OK):
         request[RECORD].fault = str(step.fault)
 
 

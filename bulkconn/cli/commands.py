@@ -16,7 +16,18 @@ _STATES: Final = ("pending", "in_doubt", "created", "adopted", "failed", "held",
 
 @options.command("plan", body="bulkconn.cli.foresight:plan", epilog=options.INVENTORIES)
 @options.inventories
-@options.group_of([options.ledger, options.offline, options.check_specs, *_RUN, options.output, options.logs])
+@options.group_of(
+    [
+        options.ledger,
+        options.offline,
+        options.live,
+        options.detailed_exitcode,
+        options.check_specs,
+        *_RUN,
+        options.output,
+        options.logs,
+    ]
+)
 def plan() -> None:
     """Read and validate the inventories, compare them with the ledger, and say what a run would do.
 
@@ -32,6 +43,7 @@ def plan() -> None:
         options.ledger,
         options.check_specs,
         *_RUN,
+        options.max_create,
         options.yes,
         options.outside,
         options.metrics,

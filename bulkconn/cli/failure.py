@@ -31,6 +31,9 @@ _AGAIN: Final = "the ledger is whole: the same command goes on where it was"
 def report_failure(error: BaseException, arguments: Sequence[str]) -> ExitCode:
     """Tell the user, on stderr or as the one JSON value on stdout, and give the exit code."""
     code, message, fix = _read(error)
+    if code is ExitCode.USAGE and _is_detailed(arguments):
+        # There 2 says that something would change, as it does for Terraform's users.
+        code = ExitCode.ROWS_UNFINISHED
     diagnostics = error.diagnostics if isinstance(error, InventoryInvalid) else ()
     if os.environ.get("BULKCONN_DEBUG") == "1" and not isinstance(
         error, BulkconnError | click.ClickException
@@ -93,6 +96,13 @@ def wants_json(arguments: Sequence[str]) -> bool:
     if said is None:
         said = os.environ.get("BULKCONN_OUTPUT") or _said_by_file()
     return said.strip().lower() == "json"
+
+
+def _is_detailed(arguments: Sequence[str]) -> bool:
+    if _command(arguments) != "plan":
+        return False
+    said = os.environ.get("BULKCONN_PLAN_DETAILED_EXITCODE", "").strip().lower()
+    return "--detailed-exitcode" in arguments or said in {"1", "true", "yes", "on", "t", "y"}
 
 
 def _command(arguments: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkconn.cli.checking import opened, take_stock
+from bulkconn.cli.comparing import compare
 from bulkconn.cli.failure import print_json
 from bulkconn.cli.given import Given
 from bulkconn.cli.ledgers import LedgerView
@@ -27,10 +29,13 @@ from bulkconn.cli.wiring import (
     shown_place,
     target_of,
 )
+from bulkconn.core.diff import detailed_exit_code
 from bulkconn.core.errors import ExitCode, LedgerError, UsageError
-from bulkconn.core.report import Report, ThisRun
+from bulkconn.core.outcome import Scope
+from bulkconn.core.report import Report, Stop, ThisRun
 from bulkconn.ledger.opening import check_target
 from bulkconn.ledger.places import open_read_only
+from bulkconn.report.diff import render_diff
 from bulkconn.report.planning import render_plan
 
 if TYPE_CHECKING:
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
 
     from bulkconn.cli.checking import Checked
     from bulkconn.cli.spec_check import SpecCheck
+    from bulkconn.core.diff import LiveDiff
     from bulkconn.core.record import Target
     from bulkconn.core.service_spec import Place as SpecPlace
     from bulkconn.core.service_spec import SpecAnswer
@@ -59,7 +65,8 @@ async def _plan(given: Given, paths: Sequence[str], world: World) -> int:
         report, found = await foresee(given, paths, checked, world)
     with reader_may_leave():
         if given.wants_json:
-            print_json(report.as_json())
+            diff = {} if found.diff is None else {"diff": found.diff.as_json()}
+            print_json({**report.as_json(), **diff})
         elif report.exit_code is ExitCode.INVENTORY_INVALID:
             emit_refusal(report)
         else:
@@ -67,6 +74,8 @@ async def _plan(given: Given, paths: Sequence[str], world: World) -> int:
             rate_per_s = given.run_settings.pace.rate_per_s
             groups = checked.survey.groups
             click.echo(render_plan(report, groups, rate_per_s=rate_per_s, names_note=found.note))
+            if found.diff is not None:
+                click.echo(f"\n{render_diff(found.diff)}")
     return int(report.exit_code)
 
 
@@ -78,6 +87,8 @@ async def foresee(
     Raises:
         BulkconnError: a run could not even begin.
     """
+    if given.is_on("live") and given.is_on("offline"):
+        raise UsageError("--live looks at the sandboxes, --offline does not", fix="leave one of them out")
     began_s = world.clock.elapsed_s()
     place = ledger_place(given, paths)
     shown = shown_place(place)
@@ -101,6 +112,10 @@ async def foresee(
                 ledger=shown, skip_invalid=skip_invalid, duration_s=duration_s
             ), NamesFound("")
         found = await _look_at_names(given, checked, eyes)
+        if given.is_on("live"):
+            engine, _ = await eyes.open(given.credentials())
+            found.diff = await compare(engine, checked, found, view.store)
+            found.stopped = found.stopped or engine.stops.reported or _not_listed(found.diff)
     if specs is not None:
         found.note = f"{specs.note}\n{found.note}"
         found.stopped = found.stopped or specs.stop(eyes.stops)
@@ -115,7 +130,20 @@ async def foresee(
         diagnostics=[*checked.diagnostics, *found.diagnostics],
         stopped=found.stopped,
     )
+    if given.is_on("detailed_exitcode"):
+        code = detailed_exit_code(counts, found.diff, usual=report.exit_code)
+        report = dataclasses.replace(report, exit_code=code)
     return report, found
+
+
+def _not_listed(diff: LiveDiff) -> Stop | None:
+    if not diff.unlisted:
+        return None
+    return Stop(
+        f"the connections of {', '.join(diff.unlisted)} could not be listed, so orphans are not known",
+        Scope.SANDBOX,
+        "run the same command again later",
+    )
 
 
 async def _check_specs(given: Given, checked: Checked, view: LedgerView, eyes: Eyes) -> SpecCheck | None:

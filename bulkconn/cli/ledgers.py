@@ -30,6 +30,11 @@ class LedgerView:
         """Give it where a whole ledger is taken but only these four questions are asked."""
         return cast("Ledger", self)
 
+    @property
+    def store(self) -> SqlStore | None:
+        """Give the store; None where there is no ledger yet."""
+        return self._store
+
     def specs(self) -> dict[Place, ServiceSpec]:
         """Give what the service said of connection specs, as far as a ledger kept it."""
         if self._store is None or self._store.info.format_version < SPECS_SINCE:

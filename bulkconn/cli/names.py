@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.adoption import shows_same_database
 from bulkconn.core.diagnostics import Diagnostic, Severity
-from bulkconn.core.plan import Action, HoldExisting, OnExisting, Send, decide_existing, plan_action
+from bulkconn.core.plan import Action, Adopt, HoldExisting, OnExisting, Send, decide_existing, plan_action
 from bulkconn.core.report import Tally
 from bulkconn.engine.existing import ExistingNames
 from bulkconn.engine.looking import serving
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bulkconn.cli.checking import Checked
+    from bulkconn.core.diff import LiveDiff
     from bulkconn.core.endpoint import Endpoint
+    from bulkconn.core.names import ConnectionId, EndpointKey
     from bulkconn.core.report import Stop
     from bulkconn.engine.run import Engine
 
@@ -35,6 +37,10 @@ class NamesFound:
     looked: int = 0
     existing: int = 0
     stopped: Stop | None = None
+    diff: LiveDiff | None = None
+    #: Keys of the rows that a run would hold, and of those whose id it would take over, with that id.
+    held: set[EndpointKey] = field(default_factory=set)
+    adopts: dict[EndpointKey, ConnectionId] = field(default_factory=dict)
     #: How the rows would end, as far as names decide it; begins as the survey's.
     tally: Tally = field(default_factory=Tally)
 
@@ -94,7 +100,10 @@ async def _look_at_batch(
         )
         fate = "held" if isinstance(decision, HoldExisting) else "adopted"
         if isinstance(decision, HoldExisting):
+            found.held.add(endpoint.key)
             found.diagnostics.append(_held(endpoint, decision, run.settings.on_existing))
+        if isinstance(decision, Adopt):
+            found.adopts[endpoint.key] = decision.item.connection_id
         if not isinstance(decision, Send):
             found.tally.move(planned.counts_as, fate)
 

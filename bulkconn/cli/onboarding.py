@@ -30,6 +30,7 @@ from bulkconn.cli.wiring import (
 )
 from bulkconn.core.errors import UsageError
 from bulkconn.engine.run import Engine
+from bulkconn.report.words import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,6 +86,8 @@ async def onboard(given: Given, paths: Sequence[str], world: World, interrupts: 
                 await take_stock(checked, engine.run.ledger, specs, reopen=given.reopen)
                 checked.lookups = engine.run.this_run.lookups
                 refusal = _refusal(given, checked, specs, engine)
+                if refusal is None:
+                    _check_number(given, checked)
                 if refusal is None and ledger is None:
                     _confirm_create(given, place)
                     ledger = engine.run.ledger = await hold_ledger(place, target, given, world.clock)
@@ -110,6 +113,21 @@ def _refusal(given: Given, checked: Checked, specs: SpecCheck | None, engine: En
         return checked.refusal(ledger=None, skip_invalid=skip_invalid, duration_s=0.0)
     stop = None if specs is None else specs.stop(engine.stops)
     return None if stop is None else checked.stopped(stop, ledger=None, duration_s=0.0)
+
+
+def _check_number(given: Given, checked: Checked) -> None:
+    """Do nothing if no more would be created than the user allows.
+
+    Raises:
+        UsageError: more would be; nothing was sent, and no ledger made.
+    """
+    at_most = given.params.get("max_create")
+    to_create = sum(checked.survey.to_send.values())
+    if at_most is not None and to_create > at_most:
+        raise UsageError(
+            f"a run would create {plural(to_create, 'connection')}, more than --max-create {int(at_most):,}",
+            fix="look at them with `bulkconn plan`; then raise --max-create, or correct the inventory",
+        )
 
 
 def _engine(

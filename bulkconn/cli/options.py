@@ -308,6 +308,20 @@ metrics: Final = group_of(
         ),
     ]
 )  # fmt: skip
+max_create: Final = _option(
+    "--max-create", "BULKCONN_MAX_CREATE", "Send nothing if more connections than this would be created.",
+    type=Number(at_least=0, whole=True, example="100"), metavar="NUMBER",
+)  # fmt: skip
+live: Final = _switch(
+    "--live",
+    "BULKCONN_PLAN_LIVE",
+    "Compare with the sandboxes too: create, adopt, changed, orphan, unchanged. Needs credentials.",
+)
+detailed_exitcode: Final = _switch(
+    "--detailed-exitcode",
+    "BULKCONN_PLAN_DETAILED_EXITCODE",
+    "Exit 0 if nothing would change, 2 if something would, 1 on errors and on rows that need somebody.",
+)
 yes: Final = click.option(
     "-y", "--yes", is_flag=True, help="Do not ask before --on-existing create on a new ledger."
 )

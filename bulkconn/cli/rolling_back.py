@@ -13,6 +13,7 @@ import click
 from bulkconn.cli.failure import print_json
 from bulkconn.cli.given import Given
 from bulkconn.cli.logs import configure_logs
+from bulkconn.cli.pages import Pages, of_store
 from bulkconn.cli.pipes import reader_may_leave
 from bulkconn.cli.progress import Frame, watching
 from bulkconn.cli.reporting import as_interrupted
@@ -46,54 +47,18 @@ from bulkconn.report.rollback import render_listed, render_rollback
 from bulkconn.report.words import plural
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from bulkconn.cli.signals import Interrupts
-    from bulkconn.core.names import ConnectionId, EndpointKey
     from bulkconn.core.record import LedgerRecord
     from bulkconn.engine.context import World
     from bulkconn.ledger.database import Database
     from bulkconn.ledger.locate import Place
-    from bulkconn.ledger.sql_store import SqlStore
 
     _Ask = Callable[[Callable[[Database], Any]], Awaitable[Any]]
 
 #: Rows of the list that are shown before the question; a dry run shows them all.
 _SHOWN: Final = 100
-
-
-class Pages:
-    """A ledger as a rollback reads it, open for reading only or held."""
-
-    def __init__(self, ask: _Ask) -> None:
-        self._ask = ask
-
-    async def rows_in(self, states: Collection[State], run_id: RunId | None) -> Sequence[int]:
-        """Give the numbers of rows in these states."""
-        return cast("Sequence[int]", await self._ask(lambda db: rollbacks.read_rows_in(db, states, run_id)))
-
-    async def numbered(self, numbers: Sequence[int]) -> list[LedgerRecord]:
-        """Give the rows of these numbers."""
-        return cast("list[LedgerRecord]", await self._ask(lambda db: rollbacks.read_numbered(db, numbers)))
-
-    async def vouched(self) -> Mapping[EndpointKey, Collection[ConnectionId]]:
-        """Give the ids that a 201 brought, for each held row."""
-        return cast("Mapping[EndpointKey, Collection[ConnectionId]]", await self._ask(rollbacks.read_vouched))
-
-    async def holders(self, ids: Iterable[ConnectionId]) -> dict[ConnectionId, EndpointKey]:
-        """Say which rows hold these ids."""
-        wanted = tuple(ids)
-        found = await self._ask(lambda db: queries.read_holders(db, wanted))
-        return cast("dict[ConnectionId, EndpointKey]", found)
-
-
-def of_store(store: SqlStore) -> Pages:
-    """Read a ledger that nobody here holds."""
-
-    async def ask(query: Callable[[Database], Any]) -> Any:  # noqa: ANN401 - whatever the query gives
-        return store.read(query)
-
-    return Pages(ask)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

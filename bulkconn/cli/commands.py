@@ -218,6 +218,32 @@ def report() -> None:
     """
 
 
+@options.command("serve", body="bulkconn.cli.serving:serve")
+@options.ledger
+@click.option("--run", metavar="ID", help="Like that of `report`. Left out: the last run that sent anything.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Interface to listen on. On any other than loopback a token is needed.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=8321, show_default=True, help="0: a free one.")
+@click.option(
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help="A name under which browsers reach it, behind a proxy say; may be repeated. Known already: "
+    "addresses, localhost, --host and this machine's name.",
+)
+@options.logs
+def serve() -> None:
+    """Show the page of `report` live in a browser: for one ledger or a fleet, until Ctrl-C.
+
+    It reads and never writes. Where others can reach it a token is drawn and printed once as a link, or
+    BULKCONN_SERVE_TOKEN is it. /report.html is the whole report, /figures.json its figures.
+    """
+
+
 @options.command("sources", body="bulkconn.cli.listing:sources")
 @click.argument("name", required=False)
 @options.output

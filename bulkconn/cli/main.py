@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "status": ("bulkconn.cli.commands:status", "Count the ledger's rows and group their errors."),
     "export": ("bulkconn.cli.commands:export", "Write the ledger as CSV, JSONL or JSON."),
     "report": ("bulkconn.cli.commands:report", "Write the ledger as one page to look at, mail and print."),
+    "serve": ("bulkconn.cli.commands:serve", "Show that page live in a browser; read-only."),
     "sources": ("bulkconn.cli.commands:sources", "List what can be onboarded, and its columns."),
     "template": ("bulkconn.cli.commands:template", "Print an inventory to fill in."),
     "convert": ("bulkconn.cli.commands:convert", "Make an inventory of what another tool knows."),

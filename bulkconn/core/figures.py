@@ -17,15 +17,20 @@ if TYPE_CHECKING:
 
 #: A timeline has at most so many bars: a bar must stay wider than a hair on a telephone.
 MOST_BARS: Final = 90
+#: Below this span (seconds) a bar may be a part of a second: beyond it such bars only show how answers bunch.
+_SHORT_S: Final = 5.0
+_SHORTEST_BAR_S: Final = 0.25
 #: Seconds that a bar may stand for; people read these off an axis without reckoning.
 _WIDTHS_S: Final = (
-    *(0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0),
+    *(1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0),
     *(7200.0, 14400.0, 21600.0, 43200.0, 86400.0),
 )
 
 
 def bar_width_s(span_s: float) -> float:
     """Give the seconds of one bar so that a span has at most `MOST_BARS` of them; days are added up."""
+    if span_s <= _SHORT_S:
+        return _SHORTEST_BAR_S
     for width_s in _WIDTHS_S:
         if span_s / width_s <= MOST_BARS:
             return width_s
@@ -141,6 +146,14 @@ def shares_of(counted: Iterable[tuple[str, State, int]], *, most: int) -> tuple[
 
 
 @dataclass(frozen=True, slots=True)
+class PaceNow:
+    """The pace that all workers share at this moment, and for how many seconds more their gate is closed."""
+
+    rate_per_s: float
+    closed_for_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class FleetFacts:
     """A run that was submitted to workers: where its shards stand and who works on them now."""
 
@@ -174,6 +187,7 @@ class Figures:
     timeline: Timeline | None = None
     latencies: Latencies | None = None
     fleet: tuple[FleetFacts, ...] = field(default=())
+    pace_now: PaceNow | None = None
     is_narrowed: bool = False
 
     @property

@@ -14,6 +14,7 @@ from bulkconn.core.figures import (
     Figures,
     FleetFacts,
     Latencies,
+    PaceNow,
     PacePoint,
     RunFacts,
     Timeline,
@@ -114,6 +115,7 @@ def _read(db: Database, store: SqlStore, asked: Asked) -> Figures | None:
         run=run,
         timeline=None if run is None else _read_timeline(db, run, has_paces=store.has_paces),
         latencies=None if run is None else _read_latencies(db, run),
+        pace_now=_read_pace_now(db, store) if store.has_shards else None,
         fleet=tuple(one for one in fleet if not is_narrowed or one.run_id == asked.run_id),
         is_narrowed=is_narrowed,
     )
@@ -212,6 +214,21 @@ def _read_latencies(db: Database, run: RunFacts) -> Latencies:
     return Latencies(
         tuple((us / _US, count) for us, count, _ in found), max((most for *_, most in found), default=0) / _US
     )
+
+
+def _read_pace_now(db: Database, store: SqlStore) -> PaceNow | None:
+    """Give the pace of all workers at the target, whichever ledger they work on; None without any."""
+    (table,) = db.execute("SELECT to_regclass('bulkconn_pace.paces')").fetchone()
+    if table is None:
+        return None
+    sql = (
+        "SELECT pace, CASE WHEN closed_until > clock_timestamp() "
+        "THEN extract(epoch FROM closed_until - clock_timestamp()) ELSE 0 END "
+        "FROM bulkconn_pace.paces WHERE base_url = ? AND org_id = ?"
+    )
+    target = store.info.target
+    row = db.execute(sql, (target.base_url, target.org_id)).fetchone()
+    return None if row is None else PaceNow(float(row[0]), float(row[1]))
 
 
 def _read_fleet(db: Database, store: SqlStore) -> tuple[FleetFacts, ...]:

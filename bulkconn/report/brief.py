@@ -50,6 +50,9 @@ def figures_as_json(figures: Figures) -> dict[str, Any]:
         "runs": [run.run_id for run in figures.runs],
         "timeline": None if figures.timeline is None else _timeline(figures.timeline),
         "latency": None if figures.latencies is None else _latency(figures.latencies),
+        "pace_now": None
+        if figures.pace_now is None
+        else {"rate_per_s": figures.pace_now.rate_per_s, "closed_for_s": figures.pace_now.closed_for_s},
         "fleet": [
             {
                 "run_id": one.run_id,

@@ -74,7 +74,7 @@ def live_parts(page: Page) -> dict[str, str]:
         "headline": headline(page.figures),
         "about": _about(page.figures),
         "rows-note": _note(page),
-        "rows-data": together("[", Markup(",").join(rows_data(row) for row in page.rows(page.shown)), "]"),
+        "rows-data": Markup(f"[{','.join(rows_data(row) for row in page.rows(page.shown))}]"),
     }
     for section in sections(page.figures):
         parts[section.name] = section.inside()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bulkconn.report.markup import Markup, isolated, tag, together
 from bulkconn.report.pieces import details, moment
-from bulkconn.report.scales import number
+from bulkconn.report.scales import brief, number
 from bulkconn.report.words import duration, plural
 
 if TYPE_CHECKING:
@@ -15,8 +15,19 @@ if TYPE_CHECKING:
     from bulkconn.core.figures import Figures, FleetFacts, RunFacts
 
 
-def fleet_part(fleet: FleetFacts) -> Markup:
-    """Give a run that was submitted to workers: its shards, and who works on it now."""
+def fleet_part(figures: Figures) -> Markup:
+    """Give the runs that were submitted to workers, and the pace that the workers share."""
+    if not figures.fleet:
+        return together()
+    now = figures.pace_now
+    pace = together()
+    if now is not None:
+        gate = f"; the gate is closed for {brief(now.closed_for_s)} more" if now.closed_for_s else ""
+        pace = tag("p", f"All workers together: {number(now.rate_per_s)} requests a second{gate}.")
+    return together(pace, *map(_submitted, figures.fleet))
+
+
+def _submitted(fleet: FleetFacts) -> Markup:
     total = sum(fleet.shards.values())
     shards = ", ".join(f"{count:,} {state.replace('_', ' ')}" for state, count in fleet.shards.items())
     facts = [
@@ -106,6 +117,8 @@ def _said(key: str) -> str:
 def _value(key: str, value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        value = ", ".join(map(str, value)) or None
     if value is None:
         return "never" if key == "settle_grace_s" else "none"
     if not isinstance(value, int | float):

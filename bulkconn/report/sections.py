@@ -58,7 +58,7 @@ def sections(figures: Figures) -> list[Section]:
     """Give the parts in the order in which they are read."""
     return [
         Section("outcome", "Outcome", _outcome(figures)),
-        Section("fleet", "Workers and queue", together(*map(fleet_part, figures.fleet))),
+        Section("fleet", "Workers and queue", fleet_part(figures)),
         Section("errors", "What needs somebody", _errors(figures)),
         Section("time", "Answers over time", _timeline(figures)),
         Section("latency", "How long answers took", _latency(figures)),

@@ -151,14 +151,14 @@ def test_page_fits_every_width_in_light_and_dark(
 def test_page_has_charts_with_bars_lines_and_words(page: Page) -> None:
     """Who cannot see the picture hears its figures; who wants them exactly unfolds a table."""
     chart = page.get_by_role("img", name=re.compile(r"Answers per second over .*227 created.*8 refused"))
-    assert chart.locator("rect.created").count() > 40
+    assert chart.locator("rect.created").count() > 20
     assert chart.locator("rect.closed").count() == 1
     assert chart.locator("path.pace").count() == chart.locator("path.ceiling").count() == 1
     assert page.get_by_role(
         "img", name=re.compile(r"236 answers by how long they took: median 250 ms")
     ).count()
     page.get_by_text("The same in figures").click()
-    assert page.locator("#timeline-figures tbody tr").count() > 40
+    assert page.locator("#timeline-figures tbody tr").count() > 20
 
 
 def test_search_narrows_the_rows_and_says_how_many(page: Page) -> None:

@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page, Playwright
+    from playwright.sync_api import Browser, Page, Playwright, Request
 
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -47,5 +47,11 @@ def complaints_of(page: Page) -> list[str]:
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+
+    def on_failure(request: Request) -> None:
+        # A stream is aborted when its page is left.
+        if request.failure != "net::ERR_ABORTED":
+            complaints.append(f"failed: {request.url}")
+
+    page.on("requestfailed", on_failure)
     return complaints

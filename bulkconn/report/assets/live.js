@@ -31,5 +31,7 @@
   });
   events.addEventListener("looked", () => say("Live", "fresh"));
   events.addEventListener("trouble", (event) => say(JSON.parse(event.data), "lost"));
-  events.addEventListener("error", () => say("The connection to bulkconn serve is gone; trying again", "lost"));
+  events.addEventListener("error", () => say(events.readyState === EventSource.CLOSED
+    ? "bulkconn serve does not let this page in any more: reload it"
+    : "The connection to bulkconn serve is gone; trying again", "lost"));
 })();

@@ -15,7 +15,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     ("span_s", "width_s"),
-    [(0, 0.25), (22.5, 0.25), (22.6, 0.5), (90, 1), (3600, 60), (86400, 1800), (90 * 86400, 86400)],
+    [(0, 0.25), (5, 0.25), (5.1, 1), (90, 1), (91, 2), (3600, 60), (86400, 1800), (90 * 86400, 86400)],
 )
 def test_bar_width_is_the_smallest_that_fits(span_s: float, width_s: float) -> None:
     """A run of any length has at most so many bars, each as short as it may be."""

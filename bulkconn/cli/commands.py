@@ -49,7 +49,7 @@ def plan() -> None:
         options.metrics,
         options.otel,
         options.output,
-        options.logs,
+        options.logs_beside_view,
     ]
 )
 def run() -> None:
@@ -158,7 +158,7 @@ def check() -> None:
         options.metrics,
         options.otel,
         options.output,
-        options.logs,
+        options.logs_beside_view,
     ]
 )
 def settle() -> None:

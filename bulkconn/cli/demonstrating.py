@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from importlib.resources import as_file, files
 from itertools import islice
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from bulkconn.cli.audience import Audience
 from bulkconn.cli.emulating import read_faults
 from bulkconn.cli.given import Credentials, Given
 from bulkconn.cli.logs import configure_logs
@@ -44,6 +46,7 @@ _COLUMNS: Final = ("name", "source", "platform_cloud", "sandbox", "state", "conn
 def demo(params: Mapping[str, Any]) -> int:
     """Do what `bulkconn demo` was asked for, and give the exit code."""
     world = make_world(configure_logs(params["log_format"], params["log_level"]))
+    world = dataclasses.replace(world, listener=Audience(world.log))
     ledger = Path(params["ledger"] or Path(tempfile.mkdtemp(prefix="bulkconn-demo-")) / "demo.ledger.db")
     if ledger.exists():
         raise UsageError(

@@ -36,6 +36,10 @@ SECRET_KEYS: Final = frozenset(
 )
 
 
+#: Events that the live view of a run shows, in its own way.
+_IN_VIEW: Final = ("row.", "gate.", "place.", "service.", "token.renewed", "run.started", "run.ended")
+
+
 class _Stderr:
     """The stderr of the moment: the live view replaces `sys.stderr` while it draws."""
 
@@ -53,12 +57,26 @@ def redact_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Ev
     return cast("EventDict", _masked(event))
 
 
-def configure_logs(log_format: str | None, level: str) -> FilteringBoundLogger:
+def drop_what_a_view_shows(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Drop what the live view shows already.
+
+    Raises:
+        structlog.DropEvent: this is such an event.
+    """
+    if str(event.get("event", "")).startswith(_IN_VIEW):
+        raise structlog.DropEvent
+    return event
+
+
+def configure_logs(
+    log_format: str | None, level: str | None, *, beside_view: bool = False
+) -> FilteringBoundLogger:
     """Set structlog up and give the logger.
 
     Args:
         log_format: `console` or `json`; None decides by whether stderr is a terminal.
-        level: `debug`, `info`, `warning` or `error`.
+        level: `debug`, `info`, `warning` or `error`; None is `info`.
+        beside_view: A live view is drawn: what it shows is not logged too, unless format or level were given.
     """
     is_console = sys.stderr.isatty() if log_format is None else log_format == "console"
     renderer: Processor
@@ -66,15 +84,17 @@ def configure_logs(log_format: str | None, level: str) -> FilteringBoundLogger:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_no_values)
     else:
         renderer = structlog.processors.JSONRenderer(serializer=_dump)
+    quiet = [drop_what_a_view_shows] if beside_view and log_format is None and level is None else []
     structlog.configure(
         processors=[
+            *quiet,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             redact_secrets,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, (level or "info").upper())),
         logger_factory=_factory(is_console=is_console),
         cache_logger_on_first_use=True,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from yarl import URL
 
+from bulkconn.cli.audience import Audience
 from bulkconn.cli.failure import failed_report
 from bulkconn.cli.metering import metering
 from bulkconn.cli.tracing import tracing
@@ -20,37 +21,11 @@ from bulkconn.core.names import RunId
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
-    from datetime import datetime
-
-    from structlog.typing import FilteringBoundLogger
 
     from bulkconn.cli.given import Given
     from bulkconn.cli.signals import Interrupts
-    from bulkconn.core.facts import Fact
-    from bulkconn.core.protocols import Listener
     from bulkconn.core.report import Report
     from bulkconn.engine.context import World
-
-
-class Audience:
-    """Everybody who listens, as one `Listener`. One that fails is sent away, and the run goes on."""
-
-    def __init__(self, log: FilteringBoundLogger) -> None:
-        self._log = log
-        self._listeners: tuple[Listener, ...] = ()
-
-    def add(self, listener: Listener) -> None:
-        """Let somebody hear from now on."""
-        self._listeners = (*self._listeners, listener)
-
-    def hear(self, fact: Fact, at: datetime, run_id: RunId | None) -> None:
-        """Tell everybody."""
-        for one in self._listeners:
-            try:
-                one.hear(fact, at, run_id)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop a run
-                self._listeners = tuple(other for other in self._listeners if other is not one)
-                self._log.warning("listener.failed", listener=type(one).__name__, error=type(error).__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

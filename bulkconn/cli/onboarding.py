@@ -11,10 +11,9 @@ import click
 from bulkconn.cli.checking import opened, take_stock
 from bulkconn.cli.given import Given
 from bulkconn.cli.ledgers import LedgerView
-from bulkconn.cli.logs import configure_logs
 from bulkconn.cli.looking import look_at_specs
 from bulkconn.cli.observing import observing
-from bulkconn.cli.progress import showing
+from bulkconn.cli.progress import configure_logs_of, may_draw, showing
 from bulkconn.cli.reporting import as_interrupted, emit_run, note_warnings
 from bulkconn.cli.signals import listening
 from bulkconn.cli.wiring import (
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
 def run(params: Mapping[str, Any]) -> int:
     """Do what `bulkconn run` was asked for, and give the exit code."""
     given = Given.of(params)
-    world = make_world(configure_logs(given.text("log_format"), given.text("log_level") or "info"))
+    world = make_world(configure_logs_of(given))
     return run_async(lambda: _run(given, params["inventory"], world))
 
 
@@ -176,7 +175,8 @@ async def _work(given: Given, checked: Checked, engine: Engine, interrupts: Inte
     to_send = checked.survey.tally.counts["pending"]
     log.info("run.started", rows=checked.survey.tally.rows, to_send=to_send)
     checked.references.log = log
-    async with checked.references, showing(engine, to_send=to_send, is_live=not given.wants_json):
+    is_live = may_draw(given)
+    async with checked.references, showing(engine, to_send=to_send, is_live=is_live, survey=checked.survey):
         report = await engine.onboard(checked.endpoints, checked.survey)
     report = as_interrupted(report, interrupts.exit_code)
     log.info("run.ended", exit_code=int(report.exit_code), **report.this_run.as_json())

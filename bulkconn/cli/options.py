@@ -140,8 +140,8 @@ output: Final = _option(
 )
 
 
-def logs_of(level: str) -> Decorator[Any]:
-    """Give the two options of logs, with this default level."""
+def logs_of(level: str | None) -> Decorator[Any]:
+    """Give the two options of logs, with this default level; None: info, less beside a live view."""
     return group_of(
         [
             _option(
@@ -153,7 +153,9 @@ def logs_of(level: str) -> Decorator[Any]:
             _option(
                 "--log-level",
                 "BULKCONN_LOG_LEVEL",
-                "What is logged.",
+                "What is logged."
+                if level
+                else "What is logged. Left out: info; on a terminal not what the live view shows.",
                 type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
                 default=level,
             ),
@@ -162,6 +164,7 @@ def logs_of(level: str) -> Decorator[Any]:
 
 
 logs: Final = logs_of("info")
+logs_beside_view: Final = logs_of(None)
 insecure_http: Final = _switch(
     "--insecure-http", "BULKCONN_INSECURE_HTTP",
     "Send credentials unencrypted to another machine; for test set-ups.",

@@ -6,9 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from bulkconn.cli.given import Given
-from bulkconn.cli.logs import configure_logs
 from bulkconn.cli.observing import observing
-from bulkconn.cli.progress import showing
+from bulkconn.cli.progress import configure_logs_of, may_draw, showing
 from bulkconn.cli.reporting import as_interrupted, emit_run
 from bulkconn.cli.secretstores import references_of
 from bulkconn.cli.signals import listening
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 def settle(params: Mapping[str, Any]) -> int:
     """Do what `bulkconn settle` was asked for, and give the exit code."""
     given = Given.of(params)
-    world = make_world(configure_logs(given.text("log_format"), given.text("log_level") or "info"))
+    world = make_world(configure_logs_of(given))
     return run_async(lambda: _settle(given, world))
 
 
@@ -77,7 +76,7 @@ async def look(given: Given, world: World, interrupts: Interrupts) -> Report:
             )
             interrupts.on_first = engine.interrupt
             interrupts.on_second = engine.cut
-            async with showing(engine, to_send=0, is_live=not given.wants_json):
+            async with showing(engine, to_send=0, is_live=may_draw(given)):
                 report = await engine.settle()
         finally:
             await ledger.close()

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from bulkconn.cli.audience import Audience
 from bulkconn.cli.checking import network_of
 from bulkconn.cli.fleet_ledger import fleet_place
 from bulkconn.cli.given import Given
 from bulkconn.cli.logs import configure_logs
 from bulkconn.cli.metering import metering
-from bulkconn.cli.observing import Audience
 from bulkconn.cli.secretstores import references_of
 from bulkconn.cli.signals import listening
 from bulkconn.cli.tracing import tracing

@@ -17,8 +17,9 @@ FLOOR_PER_S: Final = 0.5
 _GOODPUT_SHARE: Final = 0.97
 _LOSE_AT_LEAST: Final = 0.97
 _LOSE_AT_MOST: Final = 0.1
-#: A second with 5xx in it takes this.
+#: A second takes this whose 5xx are more than so large a share of its answers: a stray one says nothing.
 _LOSE_BY_STRAIN: Final = 0.9
+_STRAIN_SHARE: Final = 0.05
 #: A single complaint amid little traffic takes this.
 _LOSE_UNPROVEN: Final = 0.7
 #: Complaints in one burst (or requests taken in a second) from which they prove a limit.
@@ -88,6 +89,41 @@ def backoff_s(tries: int, dice: float, retry_after_s: float | None = None) -> fl
     return max(jittered, retry_after_s or 0.0)
 
 
+class Strain:
+    """Tells stray 5xx from a service that stumbles, by their share of the answers of the last second.
+
+    Of a slow run's few answers one 5xx is a large share.
+    """
+
+    def __init__(self) -> None:
+        self.accepted: deque[float] = deque()
+        self._stumbles: deque[float] = deque()
+        self._told_at_s: float | None = None
+
+    def on_accepted(self, now_s: float) -> None:
+        """Count a request that the service took."""
+        self.accepted.append(now_s)
+        self.forget(now_s)
+
+    def on_stumble(self, now_s: float) -> bool:
+        """Count a 5xx; True when the pace is to fall, at most once a second."""
+        self._stumbles.append(now_s)
+        self.forget(now_s)
+        if self._told_at_s is not None and now_s - self._told_at_s < _WINDOW_S:
+            return False
+        stumbles = len(self._stumbles)
+        if stumbles <= _STRAIN_SHARE * (stumbles + len(self.accepted)):
+            return False
+        self._told_at_s = now_s
+        return True
+
+    def forget(self, now_s: float) -> None:
+        """Leave out what is older than a second."""
+        for answers in (self.accepted, self._stumbles):
+            while answers and now_s - answers[0] > _WINDOW_S:
+                answers.popleft()
+
+
 class Pace:
     """The rate at which requests may leave now, in requests per second, never above `ceiling_per_s`."""
 
@@ -98,16 +134,14 @@ class Pace:
         self._lowered_at_s: float | None = None
         self._complaint_rate_per_s = 0.0
         self._climbed_at_s: float | None = None
-        self._strained_at_s: float | None = None
+        self._strain = Strain()
         self._complaints = 0
         self._before_burst = ceiling_per_s
         self._taken_before_burst = 0
-        self._accepted: deque[float] = deque()
 
     def on_accepted(self, now_s: float) -> bool:
         """Count a request that the service took; True when the rate rose because of it."""
-        self._accepted.append(now_s)
-        self._forget(now_s)
+        self._strain.on_accepted(now_s)
         if self.rate_per_s >= self.ceiling_per_s:
             return False
         since_s = now_s - (self._climbed_at_s if self._climbed_at_s is not None else now_s)
@@ -129,9 +163,9 @@ class Pace:
             if self._complaints == _COMPLAINTS_PROVE:
                 self._lower(self._before_burst, self._taken_before_burst * _GOODPUT_SHARE)
             return False
-        self._forget(now_s)
+        self._strain.forget(now_s)
         before = self.rate_per_s
-        taken = len(self._accepted)
+        taken = len(self._strain.accepted)
         self._complaints, self._before_burst, self._taken_before_burst = 1, before, taken
         self._lower(before, taken * _GOODPUT_SHARE if self._is_at_pace(now_s) else before * _LOSE_UNPROVEN)
         self._lowered_at_s = now_s
@@ -145,20 +179,21 @@ class Pace:
 
     def _is_at_pace(self, now_s: float) -> bool:
         """Tell whether requests were really leaving at about the pace, so that what was taken is a limit."""
-        if len(self._accepted) < _COMPLAINTS_PROVE:
+        accepted = self._strain.accepted
+        if len(accepted) < _COMPLAINTS_PROVE:
             return False
-        span_s = max(now_s - self._accepted[0], 1e-3)
-        return len(self._accepted) / span_s >= self.rate_per_s * _AT_PACE
+        span_s = max(now_s - accepted[0], 1e-3)
+        return len(accepted) / span_s >= self.rate_per_s * _AT_PACE
 
     def on_strain(self, now_s: float) -> bool:
         """Lower the rate by a tenth for a service that stumbles (5xx), at most once a second.
 
-        Unlike a complaint it names no limit, so the climb back is the fast one. Returns whether the
-        rate was lowered.
+        Stray 5xx are passed over. Unlike a complaint a 5xx names no limit, so the climb back is the fast one.
+        Returns whether the rate was lowered.
         """
-        if self._strained_at_s is not None and now_s - self._strained_at_s < _WINDOW_S:
+        if not self._strain.on_stumble(now_s):
             return False
-        self._strained_at_s = self._climbed_at_s = now_s
+        self._climbed_at_s = now_s
         self.rate_per_s = max(self._floor_per_s, self.rate_per_s * _LOSE_BY_STRAIN)
         return True
 
@@ -174,7 +209,3 @@ class Pace:
         age_s = now_s - self._lowered_at_s
         fading = 1 + _FADING_PER_S * age_s
         return age_s < _MEMORY_S and self.rate_per_s >= self._complaint_rate_per_s * fading * _NEAR
-
-    def _forget(self, now_s: float) -> None:
-        while self._accepted and now_s - self._accepted[0] > _WINDOW_S:
-            self._accepted.popleft()

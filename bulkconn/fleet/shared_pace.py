@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from bulkconn.core.pace import FLOOR_PER_S, SPACING_MARGIN
+from bulkconn.core.pace import FLOOR_PER_S, SPACING_MARGIN, Strain
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -133,6 +133,7 @@ class SharedPacer:
         self._asking = asyncio.Lock()
         self._waiting = asyncio.Lock()
         self._slots: deque[float] = deque()
+        self._strain = Strain()
         self._closed_until_s = 0.0
         self._complained_at_s = float("-inf")
         self._tasks: set[asyncio.Task[None]] = set()
@@ -192,12 +193,13 @@ class SharedPacer:
         self._spawn(self._tell(_CLOSE, seconds=seconds))
 
     def on_accepted(self, now_s: float) -> None:
-        """The pace climbs with time."""
+        """The pace climbs with time; what was taken tells whether a 5xx is a stray one."""
+        self._strain.on_accepted(now_s)
 
     def on_strain(self, now_s: float) -> None:
-        """Lower the pace of all by a tenth, at most once a second."""
-        del now_s
-        self._spawn(self._tell(_STRAIN))
+        """Lower the pace of all by a tenth, at most once a second; this worker's stray 5xx do not count."""
+        if self._strain.on_stumble(now_s):
+            self._spawn(self._tell(_STRAIN))
 
     def on_complaint(self, now_s: float, sent_at_s: float) -> bool:
         """Lower the pace of all, once for all requests that left before it was lowered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -149,6 +150,43 @@ def test_pace_loses_a_tenth_a_second_to_a_service_that_stumbles() -> None:
     assert pace.rate_per_s == 50.0
 
 
+def test_pace_passes_stray_5xx_over() -> None:
+    """Two in a hundred say nothing of load; six in a hundred of one second do."""
+    pace = Pace(120.0)
+    accept(pace, from_s=0.0, seconds=1.0, per_s=100.0)
+    assert [pace.on_strain(1.0) for _ in range(5)] == [False] * 5
+    assert pace.rate_per_s == 120.0
+    assert pace.on_strain(1.0)
+    assert pace.rate_per_s == pytest.approx(108.0)
+    assert not pace.on_strain(1.9)
+
+
+@pytest.mark.parametrize(
+    ("share", "least_per_s", "most_per_s"),
+    [(0.0, 120.0, 120.0), (0.02, 119.5, 120.0), (0.1, 100.0, 119.0), (0.5, 100.0, 119.0)],
+)
+def test_pace_of_a_minute_with_a_share_of_5xx(share: float, least_per_s: float, most_per_s: float) -> None:
+    """Two in a hundred cost nothing, and no share of them alone brings a run to a halt."""
+    pace, dice, now_s, sent = Pace(120.0), Random(1), 0.0, 0
+    while now_s < 60.0:
+        now_s += 1 / pace.rate_per_s
+        sent += 1
+        if dice.random() < share:
+            pace.on_strain(now_s)
+        else:
+            pace.on_accepted(now_s)
+    assert least_per_s <= sent / 60.0 <= most_per_s + 0.1
+
+
+def test_pace_counts_5xx_of_the_last_second_only() -> None:
+    """What stumbled long ago is no part of the share."""
+    pace = Pace(120.0)
+    accept(pace, from_s=0.0, seconds=1.0, per_s=100.0)
+    assert not any(pace.on_strain(1.0) for _ in range(5))
+    accept(pace, from_s=5.0, seconds=1.0, per_s=100.0)
+    assert not any(pace.on_strain(6.0) for _ in range(5))
+
+
 def test_pace_is_lowered_once_a_burst() -> None:
     """A second complaint about requests sent before the lowering is no news."""
     pace = Pace(20.0)
@@ -223,7 +261,9 @@ def test_pace_after_an_outage_is_low_but_never_above_the_ceiling() -> None:
 
 EVENTS = st.lists(
     st.tuples(
-        st.sampled_from(["accepted", "complaint", "restart"]), st.floats(0.0, 5.0), st.floats(0.0, 5.0)
+        st.sampled_from(["accepted", "complaint", "strain", "restart"]),
+        st.floats(0.0, 5.0),
+        st.floats(0.0, 5.0),
     ),
     max_size=60,
 )
@@ -233,7 +273,7 @@ EVENTS = st.lists(
 def test_pace_whatever_happens_stays_between_floor_and_ceiling(
     ceiling_per_s: float, events: list[tuple[str, float, float]]
 ) -> None:
-    """Never above the ceiling, never below the floor; only a complaint or a restart lowers it."""
+    """Never above the ceiling, never below the floor; only a complaint, strain or a restart lowers it."""
     pace, now_s = Pace(ceiling_per_s), 0.0
     for name, pause_s, age_s in events:
         now_s += pause_s
@@ -249,6 +289,10 @@ def test_pace_whatever_happens_stays_between_floor_and_ceiling(
             again = pace.rate_per_s
             assert not pace.on_complaint(now_s, now_s - age_s)
             assert pace.rate_per_s <= again
+        elif name == "strain":
+            fell = pace.on_strain(now_s)
+            assert pace.rate_per_s <= before
+            assert fell or pace.rate_per_s == before
         else:
             pace.restart_low(now_s)
         assert min(FLOOR_PER_S, ceiling_per_s) <= pace.rate_per_s <= ceiling_per_s

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.names import ConnectionId, EndpointKey, RunId
     from bulkconn.core.record import Change
+    from bulkconn.ledger.codec import Standings
     from bulkconn.ledger.database import Database
 
 # Content is what the inventory says. It may change as long as nothing was sent under it; the row's
@@ -97,8 +98,13 @@ _APPEND: Final = """
 """
 
 
-def write_change(db: Database, change: Change, runs: Mapping[RunId, int]) -> None:
+def write_change(
+    db: Database, change: Change, runs: Mapping[RunId, int], standings: Standings | None = None
+) -> None:
     """Write one change; `runs` gives the row numbers of the runs that were begun.
+
+    `standings` is filled with what an intent leaves, and spares the next move a look at its row. Give it only
+    where nobody else changes rows, and clear it where a change is rolled back. None: every change looks.
 
     Raises:
         IllegalMove: the lifecycle forbids it, or it lacks what its docstring demands.
@@ -107,10 +113,13 @@ def write_change(db: Database, change: Change, runs: Mapping[RunId, int]) -> Non
         case RowSeen():
             _write_seen(db, change)
         case Intent():
-            _write_intent(db, change, runs)
+            _write_intent(db, change, runs, standings)
         case Move():
-            _write_move(db, change, runs)
+            known = None if standings is None else standings.pop(change.key, None)
+            _write_move(db, change, runs, known or _read_standing(db, change.key))
         case Note():
+            if standings is not None:
+                standings.pop(change.key, None)
             _write_note(db, change)
         case _:
             assert_never(change)
@@ -133,7 +142,9 @@ def seen_values(row: Endpoint, at: datetime) -> tuple[str | int | None, ...]:
     # fmt: on
 
 
-def _write_intent(db: Database, intent: Intent, runs: Mapping[RunId, int]) -> None:
+def _write_intent(
+    db: Database, intent: Intent, runs: Mapping[RunId, int], standings: Standings | None
+) -> None:
     standing = _read_standing(db, intent.key)
     check_move(standing.state, State.SENDING)
     run = _find_run(runs, intent.run_id)
@@ -148,10 +159,16 @@ def _write_intent(db: Database, intent: Intent, runs: Mapping[RunId, int]) -> No
         sent.connection_spec_id, None, None, None, None, None, intent.server_clock_s,
     ))
     # fmt: on
+    if standings is not None:
+        standings[intent.key] = standing._replace(
+            state=State.SENDING,
+            attempts=standing.attempts + 1,
+            sent_as=(sent.sandbox, sent.name, sent.connection_spec_id),
+            seen_ids=intent.seen_ids,
+        )
 
 
-def _write_move(db: Database, move: Move, runs: Mapping[RunId, int]) -> None:
-    standing = _read_standing(db, move.key)
+def _write_move(db: Database, move: Move, runs: Mapping[RunId, int], standing: Standing) -> None:
     check_move(standing.state, move.to)
     is_ambiguous = move.attempt_end is AttemptEnd.IN_DOUBT
     if is_ambiguous and move.doubt_since is None:

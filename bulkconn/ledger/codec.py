@@ -16,7 +16,7 @@ from bulkconn.core.source import PlatformCloud
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bulkconn.core.names import ConnectionId
+    from bulkconn.core.names import ConnectionId, EndpointKey
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -137,3 +137,7 @@ class Standing(NamedTuple):
     other_ids: tuple[ConnectionId, ...]
     seen_ids: tuple[ConnectionId, ...]
     sent_as: tuple[str | None, str | None, str | None]
+
+
+#: Standings of rows by key, between an intent and what becomes of it.
+Standings = dict["EndpointKey", Standing]

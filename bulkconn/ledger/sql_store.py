@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bulkconn.core.record import Change, DoubtSince, LedgerInfo, PaceNote
     from bulkconn.core.service_spec import ServiceSpec
     from bulkconn.core.verification import Verification
+    from bulkconn.ledger.codec import Standings
     from bulkconn.ledger.database import Database
     from bulkconn.ledger.queries import Own
 
@@ -66,6 +67,8 @@ class SqlStore(ABC):
         self._name = name
         self._info: LedgerInfo | None = None
         self._runs: dict[RunId, int] = {}
+        #: What is known of rows on their way, where nobody else can change them; None where others can.
+        self._standings: Standings | None = None
 
     @property
     def name(self) -> str:
@@ -108,15 +111,22 @@ class SqlStore(ABC):
         Raises:
             LedgerError: nothing is known to be written.
         """
-        return self._write(lambda db: [self._apply_group(db, group) for group in groups])
+        return self._write(lambda db: self._apply_groups(db, groups))
+
+    def _apply_groups(self, db: Database, groups: Sequence[Sequence[Change]]) -> list[Exception | None]:
+        # Refusals are rare, and a savepoint a caller is a fifth of all statements: first all as one.
+        if self._apply_group(db, [change for group in groups for change in group]) is None:
+            return [None] * len(groups)
+        return [self._apply_group(db, group) for group in groups]
 
     def _apply_group(self, db: Database, changes: Sequence[Change]) -> Exception | None:
         refusals: tuple[type[Exception], ...] = (IllegalMove, AnsweredLate, *self.refusals)
         db.execute("SAVEPOINT caller")
         try:
             for change in changes:
-                write_change(db, change, self._runs)
+                write_change(db, change, self._runs, self._standings)
         except refusals as error:
+            self._forget_standings()
             db.execute("ROLLBACK TO caller")
             db.execute("RELEASE caller")
             if isinstance(error, (IllegalMove, AnsweredLate)):
@@ -158,7 +168,12 @@ class SqlStore(ABC):
         (number,) = db.execute("SELECT id FROM runs WHERE run_id = ?", (run_id,)).fetchone()
         return number, self._cut_off(db, number, at_us, doubt_since)
 
+    def _forget_standings(self) -> None:
+        if self._standings is not None:
+            self._standings.clear()
+
     def _cut_off(self, db: Database, run: int, at_us: int, doubt_since: DoubtSince) -> int:
+        self._forget_standings()
         where, values = self.own_rows
         db.execute(_CUT_ATTEMPTS + where, (run, CUT_OFF, at_us, *values))
         doubt = (doubt_since.clock_id, doubt_since.at_s)

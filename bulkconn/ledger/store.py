@@ -53,6 +53,8 @@ class SqliteStore(SqlStore):
         self._on_close = on_close
         self._check_file = check_file
         self._broken: LedgerError | None = None
+        # One process holds the file, and all its changes pass here.
+        self._standings = {}
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -132,6 +134,7 @@ class SqliteStore(SqlStore):
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
+                self._forget_standings()
                 self._roll_back()
                 raise
 

@@ -68,7 +68,9 @@ class StoreThread:
     def __init__(self, open_store: Callable[[], SqlStore]) -> None:
         self._open_store = open_store
         self._loop = asyncio.get_running_loop()
-        self._queue: SimpleQueue[_Commit | _Call | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Commit] | _Call | None] = SimpleQueue()
+        #: Commits that were asked for in this turn of the loop; they go into the line together.
+        self._asked: list[_Commit] = []
         self._is_closed = False
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
@@ -91,13 +93,17 @@ class StoreThread:
         """Write one caller's changes, grouped with whatever else is waiting."""
         self._check_open()
         waiter: asyncio.Future[None] = self._loop.create_future()
-        self._queue.put(_Commit(changes, waiter))
+        if not self._asked:
+            # Each put wakes the thread, and each wake costs as much as writing a change.
+            self._loop.call_soon(self._put_commits)
+        self._asked.append(_Commit(changes, waiter))
         await waiter
 
     async def call(self, work: Callable[[SqlStore], T]) -> T:
         """Run other work on the store, after all commits that were asked for before."""
         self._check_open()
         waiter: asyncio.Future[T] = self._loop.create_future()
+        self._put_commits()
         self._queue.put(_Call(work, waiter))
         return await waiter
 
@@ -108,9 +114,15 @@ class StoreThread:
         """
         if not self._is_closed:
             self._is_closed = True
+            self._put_commits()
             self._queue.put(None)
         await asyncio.shield(self._ended)
         self._thread.join()
+
+    def _put_commits(self) -> None:
+        if self._asked:
+            self._queue.put(self._asked)
+            self._asked = []
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -135,27 +147,29 @@ class StoreThread:
 
     def _serve(self, store: SqlStore) -> None:
         while (job := self._queue.get()) is not None:
-            following: _Commit | _Call | None = job
-            if isinstance(job, _Commit):
+            following: _Call | None = None
+            if isinstance(job, list):
                 group, following, is_last = self._gather(job)
                 self._tell(_write(store, group))
                 if is_last:
                     return
-            if isinstance(following, _Call):
+            else:
+                following = job
+            if following is not None:
                 self._tell([_run(store, following)])
 
-    def _gather(self, first: _Commit) -> tuple[list[_Commit], _Call | None, bool]:
+    def _gather(self, first: list[_Commit]) -> tuple[list[_Commit], _Call | None, bool]:
         """Take the commits that wait, up to the next other work (given too) or the end (True)."""
-        group, size = [first], len(first.changes)
+        group, size = first, sum(len(commit.changes) for commit in first)
         while size < _GROUP_LIMIT:
             try:
                 job = self._queue.get_nowait()
             except Empty:
                 break
-            if not isinstance(job, _Commit):
+            if not isinstance(job, list):
                 return group, job, job is None
-            group.append(job)
-            size += len(job.changes)
+            group += job
+            size += sum(len(commit.changes) for commit in job)
         return group, None, False
 
     def _tell(self, news: list[_News]) -> None:

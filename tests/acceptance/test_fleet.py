@@ -13,6 +13,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from bulkconn.ledger.postgres_url import parse_place
+from tests.acceptance.otlp import receiver
 from tests.acceptance.process import PATIENCE_S, check_exactly_once
 from tests.fakes.postgres import fresh_schema
 
@@ -356,6 +357,21 @@ def test_worker_serves_metrics_and_answers_probes(emulator: EmulatorProcess, fle
         assert name in values
     assert "db-00" not in found["metrics"]
     assert running.wait().code == 0
+
+
+def test_worker_sends_a_span_a_row(emulator: EmulatorProcess, fleet: Workplace) -> None:
+    """Rows of several shards, each once, linked to the one span of their run in this worker."""
+    fleet.inventory(20)
+    run_id = submit(fleet, "--shard-rows", "5")
+    with receiver() as collector:
+        fleet.env["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.url
+        assert worker(fleet, "--otel").wait().code == 0
+    spans = collector.spans()
+    rows = [span for span in spans if span.name == "row"]
+    (run,) = [span for span in spans if span.name == "bulkconn run"]
+    assert len(rows) == len({span.trace_id for span in rows}) == 20
+    assert {span.links[0].span_id for span in rows} == {run.span_id}
+    assert {one.value.string_value for one in run.attributes if one.key == "bulkconn.run_id"} == {run_id}
 
 
 def test_metrics_port_that_is_taken_is_refused_before_anything_is_sent(

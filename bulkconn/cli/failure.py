@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _WITH_OUTPUT: Final = frozenset(
     {
         *("plan", "run", "check", "rehearse", "settle", "verify", "status", "sources", "submit", "runs"),
-        "rollback",
+        *("rollback", "rotate"),
     }
 )
 _AGAIN: Final = "the ledger is whole: the same command goes on where it was"
@@ -127,8 +127,23 @@ def _as_verify(report: Report) -> dict[str, Any]:
     ).as_json()
 
 
+def _as_rotate(report: Report) -> dict[str, Any]:
+    """Give what a command came to in the shape of `rotate`'s own report."""
+    from bulkconn.core.rotate_report import RotateReport  # noqa: PLC0415 - only in JSON
+
+    return RotateReport(
+        None,
+        report.ledger,
+        {},
+        0.0,
+        report.exit_code,
+        diagnostics=report.diagnostics,
+        stopped=report.stopped,
+    ).as_json()
+
+
 #: Commands whose JSON has a shape of its own.
-_SHAPES: Final = {"check": _as_check, "verify": _as_verify}
+_SHAPES: Final = {"check": _as_check, "verify": _as_verify, "rotate": _as_rotate}
 
 
 def _said_by_file() -> str:

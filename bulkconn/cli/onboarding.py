@@ -81,7 +81,7 @@ async def onboard(given: Given, paths: Sequence[str], world: World, interrupts: 
             ledger = None if is_new else await hold_ledger(place, target, given, world.clock)
             try:
                 engine = _engine(given, checked, (ledger, service), world)
-                specs = await _check_specs(given, checked, (ledger, service), engine)
+                specs = await check_specs(given, checked, (ledger, service), engine)
                 await take_stock(checked, engine.run.ledger, specs, reopen=given.reopen)
                 checked.lookups = engine.run.this_run.lookups
                 refusal = _refusal(given, checked, specs, engine)
@@ -146,7 +146,7 @@ def _engine(
     )
 
 
-async def _check_specs(
+async def check_specs(
     given: Given, checked: Checked, held: tuple[StoredLedger | None, Service], engine: Engine
 ) -> SpecCheck | None:
     """Hold rows to what the service says, if that was asked for."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from bulkconn.core.record import LedgerRecord
     from bulkconn.core.source import AuthSpec
     from bulkconn.engine.context import RunContext, World
+    from bulkconn.engine.service import Service
     from bulkconn.ledger.rounds import LastRun
     from bulkconn.ledger.stored import StoredLedger
 
@@ -50,13 +51,19 @@ _ROUND_AGE: Final = timedelta(hours=24)
 class Trip:
     """What a command that visits connections works with."""
 
-    run: RunContext
+    engine: Engine
+    service: Service
     tour: Tour
     asker: Asker
     api: UpkeepApi
     ledger: StoredLedger
     place: str
     began_s: float
+
+    @property
+    def run(self) -> RunContext:
+        """What the parts of its run share."""
+        return self.engine.run
 
     @property
     def duration_s(self) -> float:
@@ -99,7 +106,8 @@ async def travelling(
             interrupts.on_second = tour.cut
             assert service.upkeep is not None  # noqa: S101 - `open_service` gives it
             yield Trip(
-                run,
+                engine,
+                service,
                 tour,
                 Asker(run, Looker(run)),
                 service.upkeep,

@@ -31,3 +31,35 @@ def verify() -> None:
     parameter that is no secret is another than was sent). The ledger keeps the newest word; nothing is
     changed in Experience Platform. One that was cut off in the last 24 hours is gone on with.
     """
+
+
+@options.command("rotate", body="bulkconn.cli.rotating:rotate", epilog=options.INVENTORIES)
+@options.inventories
+@click.option("--verify", is_flag=True, help="Then look at every rotated connection, and let it be tested.")
+@click.option(
+    "--adopted",
+    is_flag=True,
+    help="Also connections that were adopted: others may rest on their credentials.",
+)
+@_RESTART
+@options.group_of(
+    [
+        options.ledger,
+        options.check_specs,
+        options.target,
+        options.rows,
+        options.pace,
+        options.max_wait,
+        options.drain,
+        options.output,
+        options.logs,
+    ]
+)
+def rotate() -> None:
+    """Send the credentials of the inventories to the connections that their rows created.
+
+    Each connection's parameters are replaced as a whole, secret and not, guarded by its etag. Rows that are
+    not created are named and left; rows that name another sandbox, name, source or auth than was created
+    are refused. A rotation that was cut off in the last 24 hours is gone on with: what is done in it is
+    not sent again, so give --restart if the secrets changed once more.
+    """

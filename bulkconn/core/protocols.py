@@ -136,10 +136,10 @@ class UpkeepApi(Protocol):
         self,
         place: ConnectionPlace,
         etag: str,
-        params: Mapping[str, str | bool | SecretStr],
+        request: ConnectionRequest,
         token: Token,
     ) -> Reply | Fault:
-        """Replace all parameters of a connection, if its etag is still this one.
+        """Replace all parameters of a connection by those of a request, if its etag is still this one.
 
         Repeat: safe with a fresh etag, for the parameters are replaced whole. Cancel: they may be replaced.
         """

@@ -27,6 +27,7 @@ from bulkconn.emulator.sabotage import (
     sabotage_refusal,
     spare,
 )
+from bulkconn.emulator.sabotage_patch import sabotage_change, sabotage_changed
 from bulkconn.emulator.service import BASE_PATH, RECORD, SERVICE
 
 if TYPE_CHECKING:
@@ -169,9 +170,17 @@ async def patch_connection(request: web.Request) -> web.StreamResponse:
     raw = await read_body(request)
     if isinstance(raw, web.Response):
         return raw
+    step = service.deck.draw(Place.PATCH)
+    note_fault(request, step)
+    scene = Scene(request, step, raw)
+    refusal = sabotage_change(scene)
+    if refusal is not None:
+        return refusal
     connection = _find(request)
     if connection is None:
         return _not_found(request)
+    if step.fault is Fault.PATCH_OVERTAKEN:
+        service.books.change(connection, {}, "somebody-else")
     etag = request.headers.get("If-Match")
     if not etag:
         raise FlowServiceError("1403-400", "The If-Match header is missing.")
@@ -184,7 +193,7 @@ async def patch_connection(request: web.Request) -> web.StreamResponse:
         auth = {"specName": connection.auth_spec_name, "params": changes["params"]}
         service.catalogue.check_auth(connection.spec_id, auth, service.settings.sandboxes[sandbox])
     service.books.change(connection, changes, request.headers["x-api-key"])
-    return json_reply(200, {"id": connection.id, "etag": connection.etag})
+    return await sabotage_changed(scene, {"id": connection.id, "etag": connection.etag})
 
 
 async def delete_connection(request: web.Request) -> web.StreamResponse:

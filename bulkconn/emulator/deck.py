@@ -18,6 +18,7 @@ _NOTHING: Mapping[Place, FaultStep] = {
     Place.POST: FaultStep(fault=Fault.OK),
     Place.LOOKUP: FaultStep(fault=Fault.GET_OK),
     Place.DELETE: FaultStep(fault=Fault.DELETE_OK),
+    Place.PATCH: FaultStep(fault=Fault.PATCH_OK),
     Place.ACCEPT: FaultStep(fault=Fault.OK),
     Place.TOKEN: FaultStep(fault=Fault.TOKEN_OK),
 }

@@ -20,6 +20,8 @@ class Place(StrEnum):
     LOOKUP = "get"
     #: A DELETE /connections/{id} whose headers are in order.
     DELETE = "delete"
+    #: A PATCH of a connection whose headers are in order.
+    PATCH = "patch"
     #: A newly accepted TCP connection.
     ACCEPT = "accept"
     #: A request for a token.
@@ -27,7 +29,10 @@ class Place(StrEnum):
 
 
 class Fault(StrEnum):
-    """Everything that can be made to go wrong. Those in a `get_`, `delete_` or `token_` name strike there."""
+    """Everything that can be made to go wrong.
+
+    Those in a `get_`, `delete_`, `patch_` or `token_` name strike there.
+    """
 
     #: Nothing goes wrong; for scripts.
     OK = "ok"
@@ -140,6 +145,30 @@ class Fault(StrEnum):
     DELETE_STATUS_400 = "delete_status_400"
     #: Deleted at once, answered late. Seconds: the delay.
     DELETE_SLOW = "delete_slow"
+    #: Nothing goes wrong with a PATCH; for scripts.
+    PATCH_OK = "patch_ok"
+    #: The connection is reset; nothing is changed.
+    PATCH_RESET_BEFORE = "patch_reset_before"
+    #: Changed, then the connection is reset without an answer.
+    PATCH_RESET_AFTER = "patch_reset_after"
+    #: 500 in Flow Service's shape; nothing is changed.
+    PATCH_STATUS_500_BEFORE = "patch_status_500_before"
+    #: Changed, then 500 in Flow Service's shape.
+    PATCH_STATUS_500_AFTER = "patch_status_500_after"
+    #: 429 in the gateway's shape with Retry-After; nothing is changed. Seconds: the header.
+    PATCH_STATUS_429 = "patch_status_429"
+    #: The token of this request is revoked: 401 now and whenever it is used again.
+    PATCH_REVOKE_TOKEN = "patch_revoke_token"  # noqa: S105 - the name of a fault, not a secret
+    #: Changed at once, answered late. Seconds: the delay.
+    PATCH_SLOW = "patch_slow"
+    #: Changed; 200, and the connection closes in the middle of the body.
+    PATCH_CUT_BODY = "patch_cut_body"
+    #: Changed; 200, and the body is not JSON.
+    PATCH_BAD_JSON = "patch_bad_json"
+    #: Somebody else changes the connection just before: 412, whatever the etag says.
+    PATCH_OVERTAKEN = "patch_overtaken"
+    #: 400 whose text repeats the whole request body, secrets included; nothing is changed.
+    PATCH_ECHO = "patch_echo"
     #: The token endpoint works; for scripts.
     TOKEN_OK = "token_ok"  # noqa: S105 - the name of a fault, not a secret
     #: The token endpoint answers 500.
@@ -152,7 +181,7 @@ class Fault(StrEnum):
         """What draws this fault."""
         if self is Fault.REFUSE:
             return Place.ACCEPT
-        for place in (Place.LOOKUP, Place.DELETE, Place.TOKEN):
+        for place in (Place.LOOKUP, Place.DELETE, Place.PATCH, Place.TOKEN):
             if self.value.startswith(f"{place}_"):
                 return place
         return Place.POST
@@ -184,6 +213,8 @@ _USUAL_SECONDS = {
     Fault.GET_STATUS_429: 1.0,
     Fault.GET_SLOW: 1.0,
     Fault.DELETE_SLOW: 1.0,
+    Fault.PATCH_STATUS_429: 1.0,
+    Fault.PATCH_SLOW: 1.0,
     Fault.TOKEN_STATUS_429: 1.0,
 }
 _TAKES_SECONDS = frozenset({*_USUAL_SECONDS, Fault.STATUS_503})

@@ -34,12 +34,16 @@ __all__ = [
     "Creation",
     "Scene",
     "draw_lookup",
+    "echo",
+    "internal_error",
     "note_fault",
+    "revoke",
     "sabotage_create",
     "sabotage_deletion",
     "sabotage_lookup",
     "sabotage_refusal",
     "spare",
+    "throttle",
 ]
 
 
@@ -71,14 +75,16 @@ def _down(scene: Scene) -> web.Response:
     return NoReply()
 
 
-def _revoke(scene: Scene) -> web.Response:
+def revoke(scene: Scene) -> web.Response:
+    """Refuse a request for its token, now and whenever it is used again."""
     token = bearer_token(scene.request)
     if token is not None:
         scene.service.mint.revoke(token)
     return gateway_error(401, "401013", "Oauth token is not valid")
 
 
-def _throttle(scene: Scene) -> web.Response:
+def throttle(scene: Scene) -> web.Response:
+    """Refuse a request for its pace, in the gateway's shape."""
     return too_many_requests(scene.service.settings.retry_after, scene.step.length_s)
 
 
@@ -88,7 +94,8 @@ def _unavailable(scene: Scene) -> web.Response:
     return web.Response(status=503, headers=None if seconds is None else retry_after_header(form, seconds))
 
 
-def _echo(scene: Scene) -> web.Response:
+def echo(scene: Scene) -> web.Response:
+    """Refuse a request, and repeat its body."""
     return older_error(400, f"Cannot process the request: {scene.body.decode('utf-8', 'replace')}")
 
 
@@ -97,19 +104,20 @@ def _html(status: int, heading: str) -> web.Response:
     return web.Response(status=status, text=text, content_type="text/html")
 
 
-def _internal_error() -> web.Response:
+def internal_error() -> web.Response:
+    """Give a 500 in Flow Service's shape."""
     return flow_service_error("1102-500", "An internal error has occurred. Please try again.")
 
 
 #: What a POST gets that creates nothing.
 _REFUSALS: Final[dict[Fault, Callable[[Scene], web.Response]]] = {
     Fault.RESET_BEFORE: lambda scene: reset(scene.request),
-    Fault.STATUS_500_BEFORE: lambda _: _internal_error(),
+    Fault.STATUS_500_BEFORE: lambda _: internal_error(),
     Fault.STATUS_503: _unavailable,
-    Fault.STATUS_429: _throttle,
+    Fault.STATUS_429: throttle,
     Fault.STATUS_429_ODD: lambda _: _html(429, "Slow down"),
     Fault.STORM_429: _storm,
-    Fault.REVOKE_TOKEN: _revoke,
+    Fault.REVOKE_TOKEN: revoke,
     Fault.DOWN: _down,
     Fault.OUTAGE: _outage,
     Fault.REDIRECT_302: lambda _: web.Response(
@@ -123,7 +131,7 @@ _REFUSALS: Final[dict[Fault, Callable[[Scene], web.Response]]] = {
     Fault.STATUS_409: lambda _: older_error(409, "The request conflicts with another one."),
     Fault.STATUS_413: lambda _: framework_error(413, "PayloadTooLargeError", "request entity too large"),
     Fault.STATUS_422: lambda _: older_error(422, "The request cannot be processed.", bare=True),
-    Fault.ECHO: _echo,
+    Fault.ECHO: echo,
 }
 
 
@@ -155,7 +163,7 @@ class Creation:
 #: What a POST gets that has created something; those not here get the usual 201.
 _AFTERMATHS: Final[dict[Fault, Callable[[Creation], web.Response]]] = {
     Fault.RESET_AFTER_CREATE: lambda done: reset(done.scene.request),
-    Fault.STATUS_500_AFTER: lambda _: _internal_error(),
+    Fault.STATUS_500_AFTER: lambda _: internal_error(),
     Fault.STATUS_504_AFTER: lambda _: gateway_error(504, "504000", "Gateway timeout"),
     Fault.BAD_JSON: lambda _: web.Response(
         status=201, body=b'{"id": <created>', content_type="application/json"
@@ -183,7 +191,7 @@ async def sabotage_create(done: Creation) -> web.StreamResponse:
 #: What a DELETE gets that deletes nothing.
 _SPARED: Final[dict[Fault, Callable[[Scene], web.Response]]] = {
     Fault.DELETE_RESET: lambda scene: reset(scene.request),
-    Fault.DELETE_STATUS_500: lambda _: _internal_error(),
+    Fault.DELETE_STATUS_500: lambda _: internal_error(),
     Fault.DELETE_STATUS_404_PLAIN: lambda _: web.Response(status=404, text="Not Found"),
     Fault.DELETE_STATUS_400: lambda _: flow_service_error("1416-400", "It cannot be deleted in this state."),
 }
@@ -226,7 +234,7 @@ async def _odd_shape(_: Scene) -> web.StreamResponse:
 
 
 async def _lookup_error(_: Scene) -> web.StreamResponse:
-    return _internal_error()
+    return internal_error()
 
 
 async def _lookup_forbidden(_: Scene) -> web.StreamResponse:
@@ -234,7 +242,7 @@ async def _lookup_forbidden(_: Scene) -> web.StreamResponse:
 
 
 async def _lookup_throttled(scene: Scene) -> web.StreamResponse:
-    return _throttle(scene)
+    return throttle(scene)
 
 
 async def _lookup_lost(_: Scene) -> web.StreamResponse:
@@ -267,7 +275,7 @@ def draw_lookup(request: web.Request) -> FaultStep:
 
 def note_fault(request: web.Request, step: FaultStep) -> None:
     """Note a fault in the books of its request."""
-    if step.fault not in (Fault.OK, Fault.GET_OK, Fault.DELETE_OK):
+    if step.fault not in (Fault.OK, Fault.GET_OK, Fault.DELETE_OK, Fault.PATCH_OK):
         request[RECORD].fault = str(step.fault)
 
 

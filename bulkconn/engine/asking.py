@@ -1,4 +1,4 @@
-"""One question about one connection, asked until it is answered or the service plainly will not."""
+"""Asking until there is an answer, or the service plainly will not give one: the patience of one question."""
 
 from __future__ import annotations
 
@@ -17,22 +17,45 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-#: How often a question is asked while others are answered; each time is several requests.
+#: How often something is asked while others are answered; each time may be several requests.
 _TRIES: Final = 3
 #: The same while nobody is answered, but somebody was: it may be the only question that is left.
 _ROUNDS: Final = 6
 
 
-class Asker:
-    """Asks through the gate. A service that never answered anybody uses up no question's tries.
+class Persistence:
+    """Says how often one question is put again. Make one for each question.
 
-    Then `--max-wait` ends the run, as it does for every command.
+    A service that never answered anybody uses up none of it: then `--max-wait` ends the run.
     """
 
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+        self._before = asker.answers
+        self._tries = 0
+        self._rounds = 0
+
+    async def again(self, sandbox: str) -> bool:
+        """Pause after a question that was not answered; False when it is not to be put again."""
+        run, answers = self._asker.run, self._asker.answers
+        self._rounds += 1
+        self._tries += answers > self._before
+        self._before = answers
+        if self._tries >= _TRIES or (self._rounds >= _ROUNDS and answers > 0):
+            return False
+        if run.stops.is_stopping or run.stops.is_parked(sandbox, ""):
+            return False
+        await run.stops.pause(backoff_s(self._rounds, run.dice.random()))
+        return not run.stops.is_stopping
+
+
+class Asker:
+    """Asks about connections, through the gate. `answers` counts what the service said for certain."""
+
     def __init__(self, run: RunContext, looker: Looker) -> None:
-        self._run = run
+        self.run = run
+        self.answers = 0
         self._looker = looker
-        self._answers = 0
 
     async def ask(
         self,
@@ -43,17 +66,11 @@ class Asker:
         odd: str,
     ) -> _T | Unknown:
         """Ask; see `Looker.ask`. `Unknown` is given too where the run stops."""
-        run = self._run
-        tries = rounds = 0
+        persistence = Persistence(self)
         while True:
-            before = self._answers
             answer = await self._looker.ask(sandbox, fetch, read, odd=odd)
             if not isinstance(answer, Unknown):
-                self._answers += 1
+                self.answers += 1
                 return answer
-            rounds += 1
-            tries += self._answers > before
-            is_hopeless = tries >= _TRIES or (rounds >= _ROUNDS and self._answers > 0)
-            if is_hopeless or run.stops.is_stopping or run.stops.is_parked(sandbox, ""):
+            if not await persistence.again(sandbox):
                 return answer
-            await run.stops.pause(backoff_s(rounds, run.dice.random()))

@@ -9,12 +9,10 @@ import orjson
 from yarl import URL
 
 from bulkconn.core.reply import Fault, FaultKind
-from bulkconn.core.secret import SecretStr
 from bulkconn.flowservice.door import Door
 from bulkconn.flowservice.url_rules import check_url
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import TracebackType
 
     from bulkconn.core.endpoint import ConnectionRequest
@@ -119,7 +117,7 @@ class FlowService:
         self,
         place: ConnectionPlace,
         etag: str,
-        params: Mapping[str, str | bool | SecretStr],
+        request: ConnectionRequest,
         token: Token,
     ) -> Reply | Fault:
         """Replace `/auth/params` whole: one PATCH, guarded by the etag, which brings its own quotes.
@@ -128,12 +126,9 @@ class FlowService:
         """
         if not place.sandbox.isprintable() or not (etag.isascii() and etag.isprintable()):
             return _NO_HEADER
-        clear = {
-            name: value.get_secret_value() if isinstance(value, SecretStr) else value
-            for name, value in params.items()
-        }
+        params = request.body()["auth"]["params"]
         try:
-            data = orjson.dumps([{"op": "replace", "path": "/auth/params", "value": clear}])
+            data = orjson.dumps([{"op": "replace", "path": "/auth/params", "value": params}])
         except TypeError:
             return Fault(FaultKind.NOT_SENT, "the request holds text that is not valid Unicode")
         headers = self._headers(place.sandbox, token)

@@ -14,6 +14,7 @@ from bulkconn.ledger.changes import write_change
 from bulkconn.ledger.codec import encode_json, encode_time
 from bulkconn.ledger.faults import damaged
 from bulkconn.ledger.queries import EVERY_ROW
+from bulkconn.ledger.rotations import keep_rotations
 from bulkconn.ledger.schema import AFTERWARDS_SINCE, CUT_OFF
 from bulkconn.ledger.verifications import keep_verifications
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from bulkconn.core.names import RunId
     from bulkconn.core.record import Change, DoubtSince, LedgerInfo, PaceNote
+    from bulkconn.core.rotation import Rotated
     from bulkconn.core.service_spec import ServiceSpec
     from bulkconn.core.verification import Verification
     from bulkconn.ledger.codec import Standings
@@ -199,6 +201,11 @@ class SqlStore(ABC):
         """Keep what the service said of connection specs; a newer copy takes the place of an older one."""
         values = [(*spec.place, encode_time(spec.read_at), encode_json(spec.document())) for spec in specs]
         self._write(lambda db: [db.execute(_KEEP_SPEC, one) for one in values])
+
+    def keep_rotations(self, round_id: RunId, run_id: RunId, rotated: Sequence[Rotated]) -> None:
+        """Keep what became of rows whose credentials were sent, with their new etags and content."""
+        round_no, run_no = self._runs[round_id], self._runs[run_id]
+        self._write(lambda db: keep_rotations(db, round_no, run_no, rotated))
 
     def keep_verifications(
         self, round_id: RunId, run_id: RunId, verifications: Sequence[Verification]

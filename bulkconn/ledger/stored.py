@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from bulkconn.core.record import DoubtSince
-from bulkconn.ledger import queries, rounds, verifications
+from bulkconn.ledger import queries, rotations, rounds, verifications
 from bulkconn.ledger.queries import EVERY_ROW
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         RowStanding,
         Watch,
     )
+    from bulkconn.core.rotation import Rotated
     from bulkconn.core.service_spec import Place, ServiceSpec
     from bulkconn.core.verification import Verdict, Verification
     from bulkconn.core.verify_report import CauseGroup
@@ -128,6 +129,20 @@ class StoredLedger:
     async def last_run(self, command: str) -> LastRun | None:
         """Give the newest run of a command that works in rounds."""
         return await self._read(lambda db: rounds.read_last_run(db, command))
+
+    async def keep_rotations(self, round_id: RunId, run_id: RunId, rotated: Sequence[Rotated]) -> None:
+        """Keep what became of rows whose credentials were sent, durable when this returns."""
+        await self._writer.call(lambda store: store.keep_rotations(round_id, run_id, rotated))
+
+    async def rotated(self, round_id: RunId, keys: Sequence[EndpointKey]) -> set[EndpointKey]:
+        """Say which of these rows a round has rotated."""
+        return await self._read(lambda db: rotations.read_rotated(db, round_id, keys))
+
+    async def rotated_unverified(
+        self, round_id: RunId, *, after: EndpointKey | None, limit: int
+    ) -> list[LedgerRecord]:
+        """Give up to `limit` rows that a round has rotated and not verified since, ordered by key."""
+        return await self._read(lambda db: rotations.read_rotated_unverified(db, round_id, after, limit))
 
     async def keep_verifications(self, round_id: RunId, run_id: RunId, found: Sequence[Verification]) -> None:
         """Keep what the service said of rows' connections, durable when this returns."""

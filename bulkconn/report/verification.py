@@ -16,10 +16,27 @@ if TYPE_CHECKING:
 def render_verification(report: VerifyReport) -> str:
     """Give the text that ends `verify`."""
     title = f"verify {report.run_id}: {plural(report.rows, 'connection')} in {duration(report.duration_s)}"
+    lines = [title, *render_verdicts(report), f"this run: {plural(report.lookups, 'request')}"]
+    lines += render_causes(report)
+    if report.stopped is not None:
+        lines += render_stop(report.stopped)
+    if report.ledger is not None:
+        lines += ["", f"ledger: {report.ledger}"]
+        lines += [f"next: {step}" for step in _next_steps(report, shlex.quote(report.ledger))]
+    return "\n".join(lines)
+
+
+def render_verdicts(report: VerifyReport) -> list[str]:
+    """Give one line for each verdict, and one for what is not known."""
     counts = [(verdict.value, f"{report.counts.get(verdict, 0):,}") for verdict in Verdict]
     if report.unknown:
         counts.append(("not known yet", f"{report.unknown:,}"))
-    lines = [title, *columns(counts), f"this run: {plural(report.lookups, 'request')}"]
+    return columns(counts)
+
+
+def render_causes(report: VerifyReport) -> list[str]:
+    """Give for each cause how many connections it concerns, an example and the remedy."""
+    lines: list[str] = []
     for group in report.groups:
         lines += [
             "",
@@ -27,12 +44,7 @@ def render_verification(report: VerifyReport) -> str:
             f"  for example: {group.example}",
             f"  fix: {REMEDIES[group.verdict]}",
         ]
-    if report.stopped is not None:
-        lines += render_stop(report.stopped)
-    if report.ledger is not None:
-        lines += ["", f"ledger: {report.ledger}"]
-        lines += [f"next: {step}" for step in _next_steps(report, shlex.quote(report.ledger))]
-    return "\n".join(lines)
+    return lines
 
 
 def _next_steps(report: VerifyReport, ledger: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from tests.integration.emulator.client import SECRET, Client, code_of, login_params
@@ -168,3 +169,45 @@ async def test_records_of_the_books_print_no_secret(client: Client) -> None:
     await client.create("shop")
     assert SECRET not in repr(client.books.all_connections())
     assert SECRET not in repr(client.books.requests())
+
+
+_CHANGES = {
+    *("patch_reset_after", "patch_status_500_after", "patch_cut_body", "patch_bad_json"),
+    "patch_slow:0.1",
+}
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        ("patch_reset_before", None),
+        ("patch_reset_after", None),
+        ("patch_status_500_before", 500),
+        ("patch_status_500_after", 500),
+        ("patch_status_429:2", 429),
+        ("patch_revoke_token", 401),
+        ("patch_slow:0.1", 200),
+        ("patch_cut_body", None),
+        ("patch_bad_json", 200),
+        ("patch_overtaken", 412),
+        ("patch_echo", 400),
+    ],
+)
+async def test_fault_of_a_patch_strikes_patches_alone(start: Start, fault: str, status: int | None) -> None:
+    """Each does what the menu says, to one PATCH; whether it changed anything is in the books."""
+    client = await start(faults={"queue": [fault]})
+    created = (await client.create("shop")).json
+    try:
+        answer = await patch(client, created["id"], RENAME, created["etag"])
+    except aiohttp.ClientError:
+        assert status is None
+    else:
+        assert answer.status == status
+        assert fault != "patch_echo" or b"renamed" in answer.body
+    (connection,) = client.books.all_connections()
+    assert (connection.name == "renamed") == (fault in _CHANGES)
+    assert client.books.faults() == {fault.partition(":")[0]: 1}
+    if fault == "patch_revoke_token":
+        return
+    again = await patch(client, created["id"], RENAME, connection.etag)
+    assert again.status == 200

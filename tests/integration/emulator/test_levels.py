@@ -8,10 +8,11 @@ import pytest
 
 from bulkconn.emulator import Fault, FaultLevel, FaultPlan, Place, plan_level
 
-#: What refuses a row for good, what is beyond the promise, and what is no fault.
+#: What refuses a row for good, what is beyond the promise, what is no fault, and what no run meets.
 LEFT_OUT = {
     *(Fault.STATUS_400, Fault.STATUS_413, Fault.STATUS_422, Fault.ECHO, Fault.GET_HIDE),
     *(Fault.OK, Fault.GET_OK, Fault.TOKEN_OK),
+    *(fault for fault in Fault if fault.place in {Place.PATCH, Place.DELETE}),
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
+from bulkconn.core.endpoint import ConnectionRequest
 from bulkconn.core.names import ConnectionId
 from bulkconn.core.protocols import ConnectionPlace, PageQuery, Token
 from bulkconn.flowservice import ClientSettings, FlowService
@@ -19,8 +20,6 @@ from tests.integration.flowservice.values import TurnedClock
 
 if TYPE_CHECKING:
     from openapi_core import OpenAPI
-
-    from bulkconn.core.endpoint import ConnectionRequest
 
 OPENAPI = Path(__file__).parents[3] / ".." / "shared" / "flow-service" / "openapi.yaml"
 BASE_PATH = "/data/foundation/flowservice"
@@ -39,6 +38,7 @@ def openapi() -> OpenAPI:
     return loaded
 
 
+TO_SEND = ConnectionRequest("n", None, "Basic", {"password": SecretStr("x")}, "74a1", "1.0", "prod")
 PLACE = ConnectionPlace("prod", ConnectionId("c0ffee00-0000-4000-8000-000000000001"))
 
 
@@ -77,7 +77,7 @@ async def received_from(
         FlowService(f"{server.url}{BASE_PATH}", settings, TurnedClock()) as service,
     ):
         if sent == "change_params":
-            await service.change_params(PLACE, '"1"', {"password": SecretStr("x")}, token)
+            await service.change_params(PLACE, '"1"', TO_SEND, token)
         elif isinstance(sent, str):
             await getattr(service, sent)(PLACE, token)
         elif isinstance(sent, PageQuery):

@@ -10,6 +10,7 @@ from aioresponses import aioresponses
 from pydantic import SecretStr
 from yarl import URL
 
+from bulkconn.core.endpoint import ConnectionRequest
 from bulkconn.core.names import ConnectionId
 from bulkconn.core.protocols import ConnectionPlace
 from bulkconn.core.reply import Fault, FaultKind, Reply
@@ -61,15 +62,20 @@ async def test_change_params_is_one_patch_of_the_whole_set_guarded_by_the_etag(
 ) -> None:
     """A JSON Patch that replaces `/auth/params`; the etag goes out with the quotes that it came with."""
     url = URL(f"{BASE}/connections/{PLACE.connection_id}")
-    params: dict[str, str | bool | SecretStr] = {
-        "server": "h",
-        "usePrivateLink": True,
-        "password": SecretStr(PASSWORD),
-    }
+    request = ConnectionRequest(
+        name="n",
+        description="d",
+        auth_spec_name="Basic",
+        auth_params={"server": "h", "usePrivateLink": True, "limit": "7", "password": SecretStr(PASSWORD)},
+        connection_spec_id="74a1",
+        connection_spec_version="1.0",
+        sandbox="prod",
+        types={"limit": ("integer",)},
+    )
     with aioresponses() as mocked:
         mocked.patch(url, payload={"id": PLACE.connection_id, "etag": '"new"'})
         async with FlowService(BASE, settings, clock) as service:
-            answer = await service.change_params(PLACE, ETAG, params, token)
+            answer = await service.change_params(PLACE, ETAG, request, token)
         [((verb, asked), [call])] = mocked.requests.items()
     assert isinstance(answer, Reply)
     assert (verb, asked) == ("PATCH", url)
@@ -77,7 +83,7 @@ async def test_change_params_is_one_patch_of_the_whole_set_guarded_by_the_etag(
         {
             "op": "replace",
             "path": "/auth/params",
-            "value": {"server": "h", "usePrivateLink": True, "password": PASSWORD},
+            "value": {"server": "h", "usePrivateLink": True, "limit": 7, "password": PASSWORD},
         }
     ]
     headers = call.kwargs["headers"]
@@ -99,7 +105,8 @@ async def test_change_params_that_nothing_can_carry_is_not_sent(
 ) -> None:
     """A line end would begin another header."""
     async with FlowService(BASE, settings, clock) as service:
-        answer = await service.change_params(place, etag, {"server": value}, token)
+        request = ConnectionRequest("n", None, "Basic", {"server": value}, "74a1", "1.0", "prod")
+        answer = await service.change_params(place, etag, request, token)
     assert isinstance(answer, Fault)
     assert answer.kind is FaultKind.NOT_SENT
 

@@ -67,6 +67,18 @@ FLAGS = {
     "run": {**RUN, "--yes": "", "--check-specs": "BULKCONN_CHECK_SPECS"},
     "plan": {**RUN, "--offline": "", "--check-specs": "BULKCONN_CHECK_SPECS"},
     "settle": {**TARGET, **LOOKING},
+    "rotate": {
+        **UPKEEP,
+        "--verify": "BULKCONN_ROTATE_VERIFY",
+        "--adopted": "BULKCONN_ROTATE_ADOPTED",
+        "--restart": "BULKCONN_ROTATE_RESTART",
+        "--check-specs": "BULKCONN_CHECK_SPECS",
+        "--sandbox": "BULKCONN_SANDBOX",
+        "--platform-cloud": "BULKCONN_PLATFORM_CLOUD",
+        "--encoding": "BULKCONN_ENCODING",
+        "--skip-invalid": "BULKCONN_SKIP_INVALID",
+        "--forbid-plaintext-secrets": "BULKCONN_FORBID_PLAINTEXT_SECRETS",
+    },
     "verify": {**UPKEEP, "--only": "BULKCONN_VERIFY_ONLY", "--restart": "BULKCONN_VERIFY_RESTART"},
     "rehearse": {
         "--faults": "BULKCONN_REHEARSE_FAULTS",

@@ -229,6 +229,14 @@ class Ledger(Protocol):
         """
         ...
 
+    @property
+    def quiet_at_s(self) -> float:
+        """Say from when (`Clock.elapsed_s`) nothing that earlier holders sent can be on its way.
+
+        Long ago where they are certainly dead. Until then a doubt of theirs has not begun.
+        """
+        ...
+
     async def begin_run(self, run_id: RunId, at: datetime, settings: Mapping[str, object]) -> int:
         """Record a run and its settings, and turn every row found as `sending` into `in_doubt`.
 

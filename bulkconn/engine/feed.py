@@ -104,9 +104,10 @@ class Feeder:
         row.counted = counted
         row.glance_only = glance_only
         since = record.doubt_since
-        now_s = run.clock.elapsed_s()
-        if since is None or since.clock_id != run.clock.clock_id or since.at_s > now_s:
-            since = DoubtSince(run.clock.clock_id, now_s)
+        # What another holder sent may be on its way for some while yet: a doubt may begin later than now.
+        quiet_s = max(run.clock.elapsed_s(), run.ledger.quiet_at_s)
+        if since is None or since.clock_id != run.clock.clock_id or since.at_s > quiet_s:
+            since = DoubtSince(run.clock.clock_id, quiet_s)
             await run.ledger.commit(
                 [
                     Note(

@@ -322,6 +322,9 @@ class Gate:
         while not self._stops.is_stopping:
             token = self._tokens.current()
             if token is not None and not (self._is_token_refused and self._is_same(token)):
+                if self._is_token_refused:
+                    # Another engine that shares the tokens has replaced the refused one.
+                    self._proven, self._is_token_refused = set(), False
                 self._token = token
                 return token
             answer = await self._tokens.renew()

@@ -22,6 +22,7 @@ from bulkconn.core.source import PlatformCloud
 from bulkconn.core.validation import RowDefaults, Validator
 from bulkconn.engine.run import Engine
 from bulkconn.engine.survey import Survey, survey_batch
+from bulkconn.fleet.one_renewal import OneRenewal
 from bulkconn.inventory.check import InventoryCheck
 from bulkconn.inventory.slice_rows import InventorySlice, read_part
 from bulkconn.inventory.slices import Slice
@@ -99,11 +100,13 @@ class ShardWork:
     ) -> None:
         self._place = place
         self._reader = reader
-        self._means = means
+        service = dataclasses.replace(means.service, tokens=OneRenewal(means.service.tokens))
+        self._means = dataclasses.replace(means, service=service)
         self._settings = settings
         self._clock = clock
         self._log = log
-        self._engines: dict[int, Engine] = {}
+        #: Those at work; of one shard two, where its lease was lost and taken anew by this very worker.
+        self._engines: set[Engine] = set()
         self._ending = asyncio.Event()
         self._cancelled: set[int] = set()
         #: Why no shard can be worked on before somebody mends something.
@@ -118,12 +121,12 @@ class ShardWork:
     def interrupt(self) -> None:
         """Let all engines drain."""
         self._ending.set()
-        for engine in self._engines.values():
+        for engine in self._engines:
             engine.interrupt()
 
     def cut(self) -> None:
         """Cut what is in flight."""
-        for engine in self._engines.values():
+        for engine in self._engines:
             engine.cut()
 
     async def on_shard(self, shard_id: int) -> None:
@@ -213,7 +216,7 @@ class ShardWork:
                 f"{endpoint.name} has its name already under another key of the ledger: {conflict.key}",
                 fix="give the row that key, or rename it, and submit the inventory again",
             )
-        self._engines[shard.shard_id] = engine
+        self._engines.add(engine)
         watcher = asyncio.create_task(self._watch(shard, engine))
         if self._ending.is_set():
             engine.interrupt()
@@ -221,7 +224,7 @@ class ShardWork:
             return await engine.onboard(lambda: endpoints, survey)
         finally:
             watcher.cancel()
-            del self._engines[shard.shard_id]
+            self._engines.discard(engine)
 
     async def _read(self, shard: Shard) -> Sequence[Endpoint]:
         """Read a shard's rows, from wherever they lie.

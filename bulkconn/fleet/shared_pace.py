@@ -35,6 +35,8 @@ _MISSED_S: Final = 0.02
 #: Seconds for which a worker holds back when the row cannot be reached.
 _BLIND_S: Final = 0.5
 _ANSWER_S: Final = 3.0
+#: Seconds after which a worker that waits for a slot far away asks whether the gate was closed meanwhile.
+_HEAR_S: Final = 0.5
 
 _MAKE: Final = """
     SELECT pg_advisory_xact_lock(hashtext('bulkconn_pace'));
@@ -86,6 +88,11 @@ _CLOSE: Final = """
         closed_until = greatest(closed_until, clock_timestamp() + make_interval(secs => %(seconds)s))
     WHERE base_url = %(url)s AND org_id = %(org)s
 """
+_HEAR: Final = """
+    SELECT CASE WHEN closed_until > clock_timestamp()
+            THEN extract(epoch FROM closed_until - clock_timestamp()) ELSE 0 END FROM bulkconn_pace.paces
+    WHERE base_url = %(url)s AND org_id = %(org)s
+"""
 _LOWER: Final = """
     UPDATE bulkconn_pace.paces SET
         complaint_pace = pace, pace = greatest(least(%(floor)s, %(ceiling)s), pace * 0.7),
@@ -135,8 +142,9 @@ class SharedPacer:
         self._slots: deque[float] = deque()
         self._strain = Strain()
         self._closed_until_s = 0.0
+        self._heard_s = float("-inf")
         self._complained_at_s = float("-inf")
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
 
     async def __aenter__(self) -> Self:
         """Give itself; the database is asked for the first time when a slot is."""
@@ -179,6 +187,9 @@ class SharedPacer:
                 if not self._slots:
                     await self._take(max(1, wanted))
                     continue
+                if self._slots[0] > now_s and now_s - self._heard_s > _HEAR_S:
+                    await self._hear()
+                    continue
                 if self._slots[0] > now_s:
                     # A closing that is heard of meanwhile must not wait for a slot far away.
                     await asyncio.sleep(min(self._slots[0] - now_s, _WORTH_S))
@@ -189,8 +200,10 @@ class SharedPacer:
                 return
 
     def close_for(self, seconds: float) -> None:
-        """Close the gate of all workers."""
-        self._spawn(self._tell(_CLOSE, seconds=seconds))
+        """Close the gate of all workers: of this one at once, of others as soon as the row can be told."""
+        until_s = time.monotonic() + seconds
+        self._closed_until_s = max(self._closed_until_s, until_s)
+        self._spawn(self._tell_closing(until_s))
 
     def on_accepted(self, now_s: float) -> None:
         """The pace climbs with time; what was taken tells whether a 5xx is a stray one."""
@@ -218,29 +231,53 @@ class SharedPacer:
         async with self._asking:
             row = await self._ask(_TAKE, wanted=wanted)
             asked_s = time.monotonic()
-        if row is None:
+        if not row:
             return
         rate_per_s, slots, starts_in_s, closed_for_s = (float(one) for one in row)
         self._rate_per_s = rate_per_s
+        self._heard_s = asked_s
         if closed_for_s > 0.0:
-            self._closed_until_s = max(self._closed_until_s, asked_s + closed_for_s)
-            self._slots.clear()
+            self._close_until(asked_s + closed_for_s)
             return
         gap_s = SPACING_MARGIN / rate_per_s
         self._slots.extend(asked_s + starts_in_s + number * gap_s for number in range(int(slots)))
 
-    async def _tell(self, sql: str, **values: object) -> None:
+    async def _hear(self) -> None:
+        """Ask whether another worker has closed the gate."""
         async with self._asking:
-            await self._ask(sql, **values)
+            row = await self._ask(_HEAR)
+        if row is None:
+            return
+        self._heard_s = time.monotonic()
+        if row and float(row[0]) > 0.0:
+            self._close_until(self._heard_s + float(row[0]))
+
+    def _close_until(self, until_s: float) -> None:
+        self._closed_until_s = max(self._closed_until_s, until_s)
+        self._slots.clear()
+
+    async def _tell(self, sql: str, **values: object) -> bool:
+        """Tell the row; False where it cannot be reached."""
+        async with self._asking:
+            return await self._ask(sql, **values) is not None
+
+    async def _tell_closing(self, until_s: float) -> None:
+        """Tell it until it is known: nobody else has heard how long the service wants to be left alone."""
+        while (left_s := until_s - time.monotonic()) > 0.0:
+            if await self._tell(_CLOSE, seconds=left_s):
+                return
+            await asyncio.sleep(_BLIND_S)
 
     async def _ask(self, sql: str, **values: object) -> tuple[Any, ...] | None:
-        """Ask the row; None where it cannot be reached: then the gate is closed for a moment."""
+        """Ask the row; None where it cannot be reached: then the gate is closed for a moment.
+
+        A statement that gives nothing gives an empty row.
+        """
         try:
             async with asyncio.timeout(_ANSWER_S):
                 connection = await self._connected()
                 cursor = await connection.execute(sql, {**self._values, **values})
-                row: tuple[Any, ...] | None = await cursor.fetchone() if cursor.description else None
-                return row
+                return (await cursor.fetchone() or ()) if cursor.description else ()
         except (psycopg.Error, OSError, TimeoutError) as error:
             self._slots.clear()
             self._closed_until_s = max(self._closed_until_s, time.monotonic() + _BLIND_S)
@@ -272,7 +309,7 @@ class SharedPacer:
             with suppress(psycopg.Error, OSError):
                 await connection.close()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

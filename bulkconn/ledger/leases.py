@@ -58,13 +58,15 @@ def take_lease(db: Database, scope: Scope, holder: str, request_timeout_s: float
             f"{_words(held[0])} is held by {held[1]}",
             fix=f"wait for it to end; if it died, its hold ends by itself in {float(held[2]):.0f} s",
         )
-    (in_flight_s,) = db.execute(
+    (found_s,) = db.execute(
         f"SELECT coalesce(max(extract(epoch FROM until - clock_timestamp()) + request_timeout_s), 0) "  # noqa: S608 - our own names
         f"FROM leases WHERE until > '-infinity' AND {_OVERLAPS}",
         (scope, scope),
     ).fetchone()
+    in_flight_s = max(0.0, float(found_s))
+    # Their ends stay: whoever takes another part of the same scope must know what may be on its way there.
     db.execute(
-        f"UPDATE leases SET token = token + 1, until = '-infinity' WHERE {_OVERLAPS}",  # noqa: S608 - our own names
+        f"UPDATE leases SET token = token + 1 WHERE {_OVERLAPS}",  # noqa: S608 - our own names
         (scope, scope),
     )
     (token,) = db.execute(
@@ -76,9 +78,10 @@ def take_lease(db: Database, scope: Scope, holder: str, request_timeout_s: float
             request_timeout_s = excluded.request_timeout_s, commit_no = 0
         RETURNING token
         """,
-        (scope, holder, lease_s, request_timeout_s),
+        # This holder may die soon: then what is on its way of earlier ones counts for the next.
+        (scope, holder, lease_s, max(request_timeout_s, in_flight_s)),
     ).fetchone()
-    return Lease(scope, int(token), max(0.0, float(in_flight_s)))
+    return Lease(scope, int(token), in_flight_s)
 
 
 def fence(db: Database, lease: Lease, commit_no: int, lease_s: float) -> bool:
@@ -107,8 +110,18 @@ def fence(db: Database, lease: Lease, commit_no: int, lease_s: float) -> bool:
     )
 
 
-def give_back(db: Database, lease: Lease) -> None:
-    """End a lease: nothing is on its way under it. Does nothing for one that was lost."""
+def give_back(db: Database, lease: Lease, in_flight_s: float) -> None:
+    """End a lease: nothing of its holder's is on its way. Does nothing for one that was lost.
+
+    `in_flight_s`: for so long from now requests of earlier holders may still be; the next one must know.
+    """
+    if in_flight_s > 0.0:
+        db.execute(
+            "UPDATE leases SET until = least(until, clock_timestamp()), request_timeout_s = ? "
+            "WHERE scope = ? AND token = ?",
+            (in_flight_s, lease.scope, lease.token),
+        )
+        return
     db.execute(
         "UPDATE leases SET until = '-infinity' WHERE scope = ? AND token = ?", (lease.scope, lease.token)
     )

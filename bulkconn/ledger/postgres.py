@@ -83,6 +83,8 @@ class PostgresStore(SqlStore):
         self._holder: Holder | None = None
         self._lease: Lease | None = None
         self._commit_no = 0
+        #: From when nothing of earlier holders can be on its way.
+        self._quiet_at_s = float("-inf")
         self._send_before_s = float("-inf")
         self._asked_s = 0.0
         self._was_connected = False
@@ -93,6 +95,11 @@ class PostgresStore(SqlStore):
     def send_before_s(self) -> float:
         """Say when the lease ends, as far as it is known: counted from before it was asked for."""
         return self._send_before_s
+
+    @property
+    def quiet_at_s(self) -> float:
+        """Say from when nothing that earlier holders sent can be on its way."""
+        return self._quiet_at_s
 
     @property
     def place(self) -> PostgresPlace:
@@ -167,6 +174,7 @@ class PostgresStore(SqlStore):
         # A holder waits no longer for an answer than its lease lasts: then it has lost both.
         self._answer_s = holder.lease_s
         self._commit_no = 0
+        self._quiet_at_s = self._elapsed_s() + self._lease.in_flight_s
         self._send_before_s = asked_s + holder.lease_s
         return self._lease
 
@@ -343,8 +351,9 @@ class PostgresStore(SqlStore):
         lease, self._lease = self._lease, None
         if lease is not None and self._broken is None:
             # If it fails the lease runs out by itself.
+            in_flight_s = self._quiet_at_s - self._elapsed_s()
             with suppress(LedgerError, psycopg.Error):
-                self._transact(lambda db: give_back(db, lease))
+                self._transact(lambda db: give_back(db, lease, in_flight_s))
         self._send_before_s = float("-inf")
         self._drop()
 

@@ -64,6 +64,11 @@ class PostgresLedger(StoredLedger):
         """Say when the lease ends, as far as it is known by now."""
         return self._store.send_before_s
 
+    @property
+    def quiet_at_s(self) -> float:
+        """Say from when nothing that earlier holders sent can be on its way."""
+        return self._store.quiet_at_s
+
     async def begin_run(self, run_id: RunId, at: datetime, settings: Mapping[str, object]) -> int:
         """Record a run; rows that an earlier holder left as `sending` are in doubt.
 
@@ -73,9 +78,7 @@ class PostgresLedger(StoredLedger):
         return await self._writer.call(lambda store: store.begin_run(run_id, at, settings, since))
 
     def _cut_off_since(self) -> DoubtSince:
-        lease = self._store.lease
-        ends_s = self._clock.elapsed_s() + (lease.in_flight_s if lease is not None else 0.0)
-        return DoubtSince(self._clock.clock_id, ends_s)
+        return DoubtSince(self._clock.clock_id, max(self._clock.elapsed_s(), self.quiet_at_s))
 
     async def write(self, work: Callable[[Database], T]) -> T:
         """Do other work behind the fence of the lease, durable when this returns."""

@@ -58,6 +58,11 @@ class StoredLedger:
         """Say until when (`Clock.elapsed_s`) a POST may leave under a durable intent; here for ever."""
         return float("inf")
 
+    @property
+    def quiet_at_s(self) -> float:
+        """Say from when nothing that earlier holders sent can be on its way: they are dead, so always."""
+        return float("-inf")
+
     async def close(self) -> None:
         """Finish all writes that were asked for, close the file and let others have it. Repeat: safe."""
         await self._writer.close()

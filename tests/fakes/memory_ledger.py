@@ -65,6 +65,7 @@ class MemoryLedger:
         self.commits: list[tuple[Change, ...]] = []
         #: Until when POSTs may leave; a test moves it.
         self.send_before_s = float("inf")
+        self.quiet_at_s = float("-inf")
         self._doubted_at: dict[EndpointKey, datetime] = {}
 
     async def begin_run(self, run_id: RunId, at: datetime, settings: Mapping[str, object]) -> int:

@@ -155,6 +155,22 @@ async def test_grace_of_a_lost_request_begins_when_it_can_be_on_its_way_no_more(
     assert 1058.0 < record.doubt_since.at_s <= 1060.0
 
 
+async def test_holder_that_ends_early_hands_on_what_may_be_on_its_way(url: str) -> None:
+    """Whether it called rows in doubt or not: the third holder knows of the first one's request."""
+    clock = HandClock()
+    async with held(url, FIRST, clock) as first:
+        await fill(first, ROW)
+        await first.commit([intent(ROW)])
+        await fall_silent(first)
+        async with held(url, SECOND, clock):
+            pass
+        async with held(url, SECOND, clock) as third:
+            await third.begin_run(RunId("run-3"), START, {})
+        clock.clock_id, clock.passed_s = "boot-2", 1000.0
+        async with held(url, SECOND, clock) as fourth:
+            assert 1050.0 < fourth.quiet_at_s <= 1060.0
+
+
 async def test_send_before_is_counted_from_before_the_lease_was_asked_for(url: str) -> None:
     """A POST leaves under a lease only while it certainly holds."""
     clock = HandClock(passed_s=500.0)

@@ -34,6 +34,7 @@ from bulkconn.engine import (
 )
 from bulkconn.engine.rows import Row, Work
 from bulkconn.ledger import opening, sql_store, stored
+from tests.simulation.fleet import defects as of_fleets
 from tests.simulation.loop import replaced
 
 if TYPE_CHECKING:
@@ -298,11 +299,12 @@ def _no_lock() -> list[tuple[Any, str, Any]]:
 
 
 class Defect(NamedTuple):
-    """What makes it, a word of what must be said of it, and whether it takes a real file to see it."""
+    """What makes it, a word of what must be said of it, and whether a real file or a fleet must play it."""
 
     make: Callable[[], list[tuple[Any, str, Any]]]
     word: str
     on_file: bool = False
+    fleet: bool = False
 
 
 #: Each defect by its name.
@@ -319,7 +321,7 @@ DEFECTS: Final[dict[str, Defect]] = {
     "one control for ever": Defect(_one_control_for_ever, "still in_doubt"),
     "old look trusted": Defect(_old_look_trusted, "long after the last look"),
     "adopt of an id that another key holds": Defect(_adopt_of_an_id_that_another_key_holds, "adopted"),
-    "existing names overlooked": Defect(_existing_names_overlooked, "created twice"),
+    "existing names overlooked": Defect(_existing_names_overlooked, "had its name before"),
     "creator overlooked": Defect(_creator_overlooked, "of a stranger"),
     "another ledger's marker overlooked": Defect(_another_ledgers_marker_overlooked, "holds"),
     "late twin never looked for": Defect(_late_twin_never_looked_for, "twin"),
@@ -335,4 +337,21 @@ DEFECTS: Final[dict[str, Defect]] = {
     "probe through a closed gate": Defect(_probe_through_a_closed_gate, "before Retry-After was over"),
     "401 on an old token counted": Defect(_refusal_of_an_old_token_counted, "renewed without a reason"),
     "ledger without a lock": Defect(_no_lock, "got hold of a ledger", on_file=True),
+    "fence not checked": Defect(of_fleets.fence_not_checked, "cannot go from", fleet=True),
+    "send_before ignored": Defect(of_fleets.send_before_ignored, "without a lease", fleet=True),
+    "send_before counted too late": Defect(
+        of_fleets.send_before_from_the_answer, "without a lease", fleet=True
+    ),
+    "late answer ignored": Defect(of_fleets.late_answer_ignored, "has its late answer", fleet=True),
+    "late answer thrown away": Defect(of_fleets.late_answer_thrown_away, "is nowhere", fleet=True),
+    "grace from the beginning of the lease": Defect(
+        of_fleets.grace_from_the_beginning_of_the_lease, "created twice", fleet=True
+    ),
+    "doubt begun too early": Defect(of_fleets.doubt_begun_too_early, "created twice", fleet=True),
+    "lost COMMIT answer repeated": Defect(
+        of_fleets.lost_commit_answer_repeated, "cannot go from", fleet=True
+    ),
+    "overlapping slots": Defect(of_fleets.overlapping_slots, "in a second", fleet=True),
+    "a token for each shard": Defect(of_fleets.each_engine_renews, "without a reason", fleet=True),
+    "closing told once": Defect(of_fleets.closing_told_once, "Retry-After was over", fleet=True),
 }

@@ -134,7 +134,7 @@ class Drawing:
         weather = Weather()
         if dice.random() < 0.85:
             weather.post_faults = tuple(one for one in POST_FAULTS if dice.random() < 0.4) or POST_FAULTS
-            if dice.random() < (0.3 if is_within else 0.7):
+            if dice.random() < (0.4 if is_within else 0.7):
                 weather.post_faults += ("late",) * 5
             weather.post_chance = dice.choice((0.05, 0.2, 0.5, 0.9))
         if dice.random() < 0.6:

@@ -24,8 +24,8 @@ _TWISTS: Final[tuple[Callable[[str], str], ...]] = (
     lambda name: f" {name}",
     lambda name: name.replace("é", "e\u0301"),
 )
-#: A row that was sent and of which nothing ambiguous is open.
-_DOUBTED: Final = "SELECT key FROM rows WHERE ambiguous > 0 OR state IN ('sending', 'in_doubt')"
+#: Rows of which an attempt may have been processed, and the names that they were sent under.
+_DOUBTED: Final = "SELECT key, sent_name FROM rows WHERE ambiguous > 0 OR state IN ('sending', 'in_doubt')"
 
 
 class Meddling:
@@ -35,6 +35,8 @@ class Meddling:
         self._story = story
         self._dice = story.dice
         self._next_row = len(story.parties[0].lines)
+        #: Keys and names that were in doubt in any ledger; one that is put back is in doubt of them anew.
+        self._doubted: set[str] = set()
         self.has_strangers = self._dice.random() < 0.5
 
     def before_everything(self) -> None:
@@ -52,8 +54,9 @@ class Meddling:
     def between(self, party: Party) -> None:
         """Do what people do after a run has ended, one way or another."""
         dice, story = self._dice, self._story
+        self._note_doubts()
         story.pass_time(dice.random() * dice.choice((0.0, 5.0, 300.0)))
-        if dice.random() < 0.2:
+        if dice.random() < 0.45:
             story.reboot()
         if dice.random() < 0.3 and not party.was_restored:
             self._edit_inventory(party)
@@ -65,7 +68,7 @@ class Meddling:
             self._hide_for_a_while(party)
         if self.has_strangers and dice.random() < 0.4:
             self._plant_between(party)
-        if dice.random() < 0.1 and party.snapshots and len(story.parties) == 1:
+        if dice.random() < 0.15 and party.snapshots and len(story.parties) == 1:
             self._restore_ledger(party)
         party.snapshots.append(party.disk.snapshot())
 
@@ -144,9 +147,12 @@ class Meddling:
     def _hide_for_a_while(self, party: Party) -> None:
         """Let listings leave out some of what we made.
 
-        Within the assumption only what the ledger knows: its row is never sent again.
+        Within the assumption only what the ledger knows: its row is never sent again. There it must not make
+        others slip through between two pages either.
         """
         story, dice = self._story, self._dice
+        if story.is_within and story.service.habits.shifts_pages:
+            return
         now_s = story.loop.now_s
         known = {made_id for (made_id,) in party.disk.rows("SELECT connection_id FROM rows")}
         there = [
@@ -192,22 +198,35 @@ class Meddling:
             if dice.random() < 0.4:
                 at_s = 0.0 if early else now_s + dice.random() * 30.0
                 service.plant(self._stranger(line, dice.choice(clients), at_s, spec=_OTHER_SPEC))
-            elif early:
-                client = dice.choice(clients) if self._story.is_within else "human"
-                service.plant(self._stranger(line, client, 0.0))
-            elif service.habits.shows_client:
+            elif early and self._story.is_within:
+                service.plant(self._stranger(line, dice.choice(clients), 0.0))
+            elif early and service.habits.shows_client:
+                # Beyond the assumption a blind look before the first send may miss it.
+                service.plant(self._stranger(line, "human", 0.0))
+            elif not early and service.habits.shows_client:
                 service.plant(self._stranger(line, "human", now_s + dice.random() * 30.0))
 
+    def _note_doubts(self) -> None:
+        for party in self._story.parties:
+            self._doubted.update(one for row in party.disk.rows(_DOUBTED) for one in row if one is not None)
+
     def _plant_between(self, party: Party) -> None:
-        """Plant one that shows before the next intent of a row that has no ambiguous attempt."""
-        if not self._story.is_within:
+        """Plant one that shows before the next intent of its row.
+
+        Under the name of a row that is in doubt, or that a ledger put back would be in doubt of, only one
+        whose creator is shown: nothing else in a listing tells a namesake from ours.
+        """
+        story, dice = self._story, self._dice
+        if not story.is_within:
             return
-        doubted = {key for (key,) in party.disk.rows(_DOUBTED)}
-        free = [line for line in party.lines if line.endpoint().key not in doubted]
-        if free:
-            client = self._dice.choice((None, party.client_id, "human"))
-            stranger = self._stranger(self._dice.choice(free), client, self._story.loop.now_s)
-            self._story.service.plant(stranger)
+        line = dice.choice(party.lines)
+        client = dice.choice((None, party.client_id, "human"))
+        if self._doubted & {line.endpoint().key, line.name}:
+            if not story.service.habits.shows_client:
+                return
+            client = "human"
+            story.note("stranger during a doubt")
+        story.service.plant(self._stranger(line, client, story.loop.now_s))
 
     def _plant_bystanders(self) -> None:
         """Let others make connections that are none of our business while we page through them.

@@ -34,6 +34,9 @@ WITH_EFFECT: Final = frozenset(
 #: Faults whose answer nobody waits for longer than the client's timeout.
 SILENT: Final = frozenset({"timeout_before", "timeout_after", "late"})
 
+#: How a continuation token begins that leads to a page that leads to itself.
+LOOP: Final = "loop-"
+
 Spans = tuple[tuple[float, float], ...]
 
 
@@ -73,7 +76,7 @@ class Made:
     @property
     def shown_s(self) -> float:
         """From when on every listing shows it."""
-        return max((end_s for _, end_s in self.hidden), default=self.visible_s)
+        return max(self.visible_s, *(end_s for _, end_s in self.hidden), 0.0)
 
 
 @dataclass(slots=True)
@@ -196,7 +199,7 @@ def odd_page(fault: str, items: list[Any], links: dict[str, Any], first: int) ->
         case "repeat_token":
             links = {"next": {"href": f"/connections?continuationToken={first}"}}
         case "loop_token":
-            links = {"next": {"href": "/connections?continuationToken=0"}}
+            links = {"next": {"href": f"/connections?continuationToken={LOOP}{first}"}}
         case _:
             return None
     return Reply(200, {"items": items, "_links": links})

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from bulkconn.core.endpoint import Endpoint
+    from bulkconn.core.plan import OnExisting
     from bulkconn.core.report import Report
     from bulkconn.core.secret import SecretRef
     from bulkconn.core.settings import RunSettings
@@ -82,9 +83,8 @@ class Party:
     client_id: str
     lines: list[InventoryLine]
     service: Service
+    on_existing: OnExisting
     has_marker: bool = False
-    #: When a page of each sandbox last came back to the process at work.
-    looked_s: dict[str, float] = field(default_factory=dict)
     unrecorded: list[tuple[str, str]] = field(default_factory=list)
     snapshots: list[bytes] = field(default_factory=list)
     was_restored: bool = False
@@ -148,7 +148,6 @@ class Process:
         self._writer = VirtualWriter(
             store, loop, machine.dice, latency_s=machine.latency_s, trace=machine.trace
         )
-        party.looked_s.clear()
         door = Door(service, party, may_post=command == "run")
         log: Any = _Log(machine.trace)
         self.engine = Engine(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bulkconn.core.report import Report
+    from tests.simulation.drawing import InventoryLine
 
 ROWS: Final = 30
 #: No run may take longer, in virtual seconds.
@@ -42,6 +43,7 @@ class Verdict:
     #: What it cost, in seconds of a core.
     cpu_s: float = 0.0
     is_within: bool = True
+    is_fleet: bool = False
     #: What the seed met, and how often.
     met: Counter[str] = field(default_factory=Counter)
 
@@ -75,11 +77,12 @@ class Story:
         )
         has_rival = dice.random() < 0.08
         has_marker = dice.random() < (0.5 if has_rival else 0.2)
-        self.parties = [
-            Party("A", self._disk("simledger"), CLIENT_ID, lines, self.service, has_marker=has_marker)
-        ]
+        self.parties = [self._party("A", CLIENT_ID, lines, has_marker=has_marker)]
         if has_rival:
-            self._let_a_rival_in(has_marker=has_marker)
+            # Nobody should start a second ledger for the same inventory; by our client, or by another.
+            client_id = dice.choice((CLIENT_ID, "their-client"))
+            self.parties.append(self._party("B", client_id, list(lines), has_marker=has_marker))
+            self.note("second ledger for the same inventory")
         self.meddling = Meddling(self)
         self.limits = self.drawing.limits()
 
@@ -88,13 +91,9 @@ class Story:
         """Whether the service keeps to the assumption."""
         return self.drawing.is_within
 
-    def _let_a_rival_in(self, *, has_marker: bool) -> None:
-        """Start a second ledger for the same inventory, which nobody should; by our client, or another."""
-        client_id = self.dice.choice((CLIENT_ID, "their-client"))
-        lines = list(self.parties[0].lines)
-        rival = Party("B", self._disk("theirs"), client_id, lines, self.service, has_marker=has_marker)
-        self.parties.append(rival)
-        self.note("second ledger for the same inventory")
+    def _party(self, name: str, client_id: str, lines: list[InventoryLine], *, has_marker: bool) -> Party:
+        disk = self._disk(f"ledger-{name}")
+        return Party(name, disk, client_id, lines, self.service, self.drawing.on_existing, has_marker)
 
     def _disk(self, ledger_id: str) -> MemoryDisk | FileDisk:
         if self.on_file:
@@ -114,7 +113,9 @@ class Story:
     def reboot(self) -> None:
         """Start the machine anew, or go on with another one: seconds of the boot before mean nothing now."""
         self._boot += 1
-        self._booted_at_s = self.loop.now_s - self.dice.random() * self.dice.choice((100.0, 100_000.0))
+        self._booted_at_s = self.loop.now_s - self.dice.random() * self.dice.choice(
+            (100.0, 100_000.0, 100_000.0)
+        )
 
     def wait_until_all_shows(self) -> None:
         """Let time pass until every connection that was made is listed."""

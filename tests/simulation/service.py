@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pydantic import SecretStr
 
 from bulkconn.core.names import loose_name
+from bulkconn.core.plan import OnExisting
 from bulkconn.core.protocols import Token, TokenFailure
 from bulkconn.core.reply import Fault, FaultKind, Reply
 from tests.simulation.menu import (
+    LOOP,
     SILENT,
     WITH_EFFECT,
     Made,
@@ -42,6 +44,8 @@ _NEVER_CAP_S: Final = 60.0
 _CLEARED_FOR_S: Final = 35.0
 #: What is ready to leave at the moment of a reply leaves all the same.
 _MOMENT_S: Final = 1e-3
+#: As long as tokens are, about.
+_TOKEN: Final = "eyJhbGciOiJSUzI1NiJ9." * 40
 _SHOWN: Final = frozenset({"server", "database", "username"})
 
 _SENDING: Final = """
@@ -76,8 +80,8 @@ class Service:
         self._accepted: list[float] = []
         #: When each sandbox's connections could last be seen.
         self._sighted_s: dict[str, float] = {}
-        #: When the last attempt of a row ended that may have been processed, by owner and key.
-        self._ended_s: dict[tuple[str, str], float] = {}
+        #: When and where the last attempt of a row ended that may have been processed, by owner and key.
+        self._ended: dict[tuple[str, str], tuple[float, str]] = {}
 
     def plant(self, stranger: Made) -> None:
         """Let somebody else make a connection."""
@@ -86,11 +90,13 @@ class Service:
 
     # --- posts ------------------------------------------------------------------------------------
 
-    async def post(self, party: Party, request: ConnectionRequest, token: int) -> Reply | Fault:
+    async def post(self, door: Door, request: ConnectionRequest, token: int) -> Reply | Fault:
         """Take a POST: its fate is drawn as its first byte leaves."""
         self.posts += 1
+        party = door.party
         row = self._row_on_its_way(party, request)
-        self._judge_resend(party, row, request.sandbox)
+        self._judge_resend(door, row)
+        self._judge_first_send(door, row, request)
         wait_s, answer, made = self._fate(request, token)
         if made is not None:
             made.owner, made.key, made.client = party, row.key, party.client_id
@@ -111,15 +117,15 @@ class Service:
             # Cut by its drain, or its process was killed: the attempt ended now.
             if made is not None:
                 self._keep_within(made, self.loop.now_s)
-            self._ended_s[party.name, row.key] = self.loop.now_s
+            self._ended[party.name, row.key] = (self.loop.now_s, request.sandbox)
             raise
         if not is_refusal(answer):
-            self._ended_s[party.name, row.key] = self.loop.now_s
+            self._ended[party.name, row.key] = (self.loop.now_s, request.sandbox)
         return answer
 
     def ended_s(self, party: Party, key: str) -> float:
         """Say when the last attempt of a row ended that may have been processed; infinite where none did."""
-        return self._ended_s.get((party.name, key), float("inf"))
+        return self._ended.get((party.name, key), (float("inf"), ""))[0]
 
     def _row_on_its_way(self, party: Party, request: ConnectionRequest) -> OnItsWay:
         sent_as = (request.name, request.sandbox, request.connection_spec_id)
@@ -129,17 +135,41 @@ class Service:
             return OnItsWay(f"{request.sandbox}/?/{request.name}", 0)
         return OnItsWay(*rows[0])
 
-    def _judge_resend(self, party: Party, row: OnItsWay, sandbox: str) -> None:
+    def _judge_resend(self, door: Door, row: OnItsWay) -> None:
         """A row that may exist already is sent again only upon a fresh look, by eyes that see."""
-        now_s = self.loop.now_s
-        if not row.ambiguous or self.habits.grace_s is None:
+        now_s, party = self.loop.now_s, door.party
+        ended = self._ended.get((party.name, row.key))
+        if not row.ambiguous or ended is None or self.habits.grace_s is None:
             return
-        if now_s - party.looked_s.get(sandbox, 0.0) > _CLEARED_FOR_S:
+        # The row may have moved: what matters is where the attempt went that may have been processed.
+        ended_s, sandbox = ended
+        if now_s - door.looked_s.get(sandbox, 0.0) > _CLEARED_FOR_S:
             self.crimes.append(f"{row.key} was sent again long after the last look at its sandbox")
-        graced_s = self._ended_s.get((party.name, row.key), now_s) + self.habits.grace_s
+        graced_s = ended_s + self.habits.grace_s
         sighted_s = self._sighted_s.get(sandbox, 0.0)
         if sighted_s < graced_s <= now_s and party.knows_connection(sandbox, before_s=graced_s):
             self.crimes.append(f"{row.key} was sent again though lookups showed nothing since its grace")
+
+    def _judge_first_send(self, door: Door, row: OnItsWay, request: ConnectionRequest) -> None:
+        """A row without an ambiguous attempt is not sent under a name that stood there before the run."""
+        habits = self.habits
+        if row.ambiguous or door.party.on_existing is OnExisting.CREATE or self.weather.blind:
+            return
+        if habits.shifts_pages and not habits.is_within:
+            # What goes while somebody pages makes a page begin too far on.
+            return
+        loose, since_s = loose_name(request.name), door.began_s
+        taken = [
+            made.id
+            for made in self.made
+            if made.spec_id == request.connection_spec_id
+            and made.sandbox == request.sandbox
+            and made.visible_s < since_s
+            and not (made.is_gone or made.hidden)
+            and loose_name(made.name) == loose
+        ]
+        if taken:
+            self.crimes.append(f"{row.key} was sent though {taken} had its name before the run began")
 
     def _keep_within(self, made: Made, end_s: float) -> None:
         if not self.habits.is_within:
@@ -236,17 +266,20 @@ class Service:
         page = found[first : first + size]
         items = [self._item(made) for made in page]
         links: dict[str, Any] = {}
-        if first + size < len(found):
+        asked = query.continuation_token or ""
+        token = asked if asked.startswith(LOOP) else None
+        if token is None and first + size < len(found):
             token = str(first + size) if self.habits.shifts_pages else page[-1].id
+        if token is not None:
             links = {"next": {"href": f"https://evil.example.com/x?continuationToken={token}"}}
         odd = odd_page(fault, items, links, first) if fault is not None else None
         return odd or Reply(200, {"items": items, "_links": links})
 
     def _first(self, query: PageQuery, found: list[Made]) -> int:
         """Say where a page begins: at a number, or behind the connection that the last one ended with."""
-        token = query.continuation_token
-        if not token or token.isdigit():
-            return int(token or 0)
+        token = (query.continuation_token or "0").removeprefix(LOOP)
+        if token.isdigit():
+            return int(token)
         last = next(made for made in self.made if made.id == token)
         order = self._order(last)
         return sum(self._order(made) <= order for made in found)
@@ -343,14 +376,20 @@ class Service:
 class Door:
     """One process's way to the service: a `ConnectionApi` and a `TokenSource`, with a log of what left."""
 
+    #: Seconds after a Retry-After was read in which a request may still leave.
+    heeds_within_s = _MOMENT_S
+
     def __init__(self, service: Service, party: Party, *, may_post: bool) -> None:
         self._service = service
-        self._party = party
+        self.party = party
         self._may_post = may_post
         self._loop = service.loop
         self._token: Token | None = None
         self._serials: dict[int, int] = {}
         self._closed: tuple[float, float] = (0.0, 0.0)
+        self.began_s = self._loop.now_s
+        #: When a page of each sandbox last came back.
+        self.looked_s: dict[str, float] = {}
         #: When requests left, and how many of them were POSTs.
         self.sent_s: list[float] = []
         self.posts = 0
@@ -363,7 +402,7 @@ class Door:
         self.posts += 1
         if not self._may_post:
             self._service.crimes.append(f"settling sent a POST for {request.name!r}")
-        answer = await self._service.post(self._party, request, self._serials[token.generation])
+        answer = await self._service.post(self, request, self._serials[token.generation])
         self._note(token, answer, is_post=True)
         return answer
 
@@ -372,7 +411,7 @@ class Door:
         self._leave()
         answer = await self._service.page(query, self._serials[token.generation])
         self._note(token, answer, is_post=False)
-        self._party.looked_s[query.sandbox] = self._loop.now_s
+        self.looked_s[query.sandbox] = self._loop.now_s
         return answer
 
     def current(self) -> Token | None:
@@ -387,7 +426,7 @@ class Door:
         if isinstance(answer, int):
             generation = len(self._serials) + 1
             self._serials[generation] = answer
-            self._token = Token(SecretStr(f"token-{answer}"), generation)
+            self._token = Token(SecretStr(_TOKEN + str(answer)), generation)
             return self._token
         retry = answer.retry_after_s if isinstance(answer, Reply) else None
         return TokenFailure(is_refused=False, code="down", message="no token today", retry_after_s=retry)
@@ -395,7 +434,7 @@ class Door:
     def _leave(self) -> None:
         now_s = self._loop.now_s
         told_s, until_s = self._closed
-        if told_s + _MOMENT_S < now_s < until_s - _MOMENT_S:
+        if told_s + self.heeds_within_s < now_s < until_s - _MOMENT_S:
             self._service.crimes.append(f"a request left {until_s - now_s:.2f} s before Retry-After was over")
         self.sent_s.append(now_s)
 

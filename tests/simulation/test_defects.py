@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,11 +24,20 @@ def test_defect_planted_on_purpose_is_caught(name: str) -> None:
     assert first_catch(name) is not None, f"{SEEDS} seeds see nothing wrong with: {name}"
 
 
+def test_every_defect_is_named_beside_the_clause_that_it_breaks() -> None:
+    """The page that states the guarantee says which fault would be noticed by what."""
+    page = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert not [name for name in DEFECTS if f'"{name}"' not in page]
+
+
 def first_catch(name: str, seeds: Iterable[int] = range(SEEDS)) -> int | None:
     """Give the first seed that catches a defect, None where none does."""
     defect = DEFECTS[name]
     with patched(*defect.make()):
         for seed in seeds:
-            if any(defect.word in fault for fault in judge(seed, on_file=defect.on_file).faults):
+            if any(
+                defect.word in fault
+                for fault in judge(seed, on_file=defect.on_file, fleet=defect.fleet).faults
+            ):
                 return seed
     return None

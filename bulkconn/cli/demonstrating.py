@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from bulkconn.cli.audience import Audience
 from bulkconn.cli.emulating import read_faults
 from bulkconn.cli.given import Credentials, Given
 from bulkconn.cli.logs import configure_logs
@@ -20,6 +19,7 @@ from bulkconn.cli.signals import listening
 from bulkconn.cli.wiring import make_world, run_async
 from bulkconn.core.errors import ExitCode, UsageError
 from bulkconn.emulator import Emulator, EmulatorSettings
+from bulkconn.engine.audience import Audience
 from bulkconn.ledger.export import iter_export
 from bulkconn.report.summary import render_summary
 from bulkconn.report.words import table

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from yarl import URL
 
-from bulkconn.cli.audience import Audience
 from bulkconn.cli.failure import failed_report
 from bulkconn.cli.metering import metering
 from bulkconn.cli.tracing import tracing
 from bulkconn.core.errors import BulkconnError, ExitCode, InventoryInvalid, UsageError
 from bulkconn.core.facts import RunEnded
 from bulkconn.core.names import RunId
+from bulkconn.engine.audience import Audience
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence

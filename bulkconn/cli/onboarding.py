@@ -28,7 +28,9 @@ from bulkconn.cli.wiring import (
     target_of,
 )
 from bulkconn.core.errors import UsageError
+from bulkconn.engine.audience import Audience
 from bulkconn.engine.run import Engine
+from bulkconn.ledger.paces import PaceKeeper
 from bulkconn.report.words import plural
 
 if TYPE_CHECKING:
@@ -75,6 +77,8 @@ async def onboard(given: Given, paths: Sequence[str], world: World, interrupts: 
     place = ledger_place(given, paths)
     is_new = not has_ledger(place)
     began_s = world.clock.elapsed_s()
+    paces = PaceKeeper()
+    world = Audience.joined(world, paces)
     with opened(given, paths, sys.stdin.buffer) as checked:
         async with open_service(given, credentials, world.clock) as service:
             # An existing ledger is held from the start. A new one is made only when there is work for it.
@@ -93,9 +97,12 @@ async def onboard(given: Given, paths: Sequence[str], world: World, interrupts: 
                     is_new = False
                 if specs is not None and specs.fresh and ledger is not None:
                     await ledger.keep_specs(specs.fresh)
+                if ledger is not None:
+                    paces.write_into(ledger)
                 report = refusal or await _work(given, checked, engine, interrupts)
             finally:
                 if ledger is not None:
+                    await paces.close()
                     await ledger.close()
     return dataclasses.replace(
         report,

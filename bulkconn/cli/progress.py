@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bulkconn.cli.audience import Audience
 from bulkconn.cli.following import Follower
 from bulkconn.cli.logs import configure_logs
+from bulkconn.engine.audience import Audience
 from bulkconn.report.live import Line, Moment, View, render_view
 
 if TYPE_CHECKING:

@@ -23,7 +23,9 @@ from bulkconn.cli.wiring import (
     target_of,
 )
 from bulkconn.core.errors import ExitCode, UsageError
+from bulkconn.engine.audience import Audience
 from bulkconn.engine.run import Engine
+from bulkconn.ledger.paces import PaceKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +67,7 @@ async def look(given: Given, world: World, interrupts: Interrupts) -> Report:
     world = dataclasses.replace(world, log=world.log.bind(run_id=run_id))
     async with open_service(given, credentials, world.clock) as service:
         ledger = await hold_ledger(place, target, given, world.clock)
+        paces = PaceKeeper(ledger)
         try:
             engine = Engine(
                 run_id,
@@ -72,13 +75,14 @@ async def look(given: Given, world: World, interrupts: Interrupts) -> Report:
                 ledger=ledger,
                 service=service,
                 secrets=references_of(given),
-                world=world,
+                world=Audience.joined(world, paces),
             )
             interrupts.on_first = engine.interrupt
             interrupts.on_second = engine.cut
             async with showing(engine, to_send=0, is_live=may_draw(given)):
                 report = await engine.settle()
         finally:
+            await paces.close()
             await ledger.close()
     report = as_interrupted(report, interrupts.exit_code)
     return dataclasses.replace(report, ledger=shown_place(place), exit_code=_exit_code(report))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from bulkconn.cli.audience import Audience
 from bulkconn.cli.checking import network_of
 from bulkconn.cli.fleet_ledger import fleet_place
 from bulkconn.cli.given import Given
@@ -22,6 +21,7 @@ from bulkconn.cli.signals import listening
 from bulkconn.cli.tracing import tracing
 from bulkconn.cli.wiring import about_ledger, make_world, open_service, run_async, target_of
 from bulkconn.core.errors import ExitCode
+from bulkconn.engine.audience import Audience
 from bulkconn.report.summary import render_stop
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from bulkconn.core.outcome import Scope as StopScope
 from bulkconn.core.plan import OnExisting, Reopen
 from bulkconn.core.source import PlatformCloud
 from bulkconn.core.validation import RowDefaults, Validator
+from bulkconn.engine.audience import Audience
 from bulkconn.engine.run import Engine
 from bulkconn.engine.survey import Survey, survey_batch
 from bulkconn.fleet.one_renewal import OneRenewal
@@ -27,6 +28,7 @@ from bulkconn.inventory.check import InventoryCheck
 from bulkconn.inventory.slice_rows import InventorySlice, read_part
 from bulkconn.inventory.slices import Slice
 from bulkconn.ledger.leases import Scope
+from bulkconn.ledger.paces import PaceKeeper
 from bulkconn.ledger.postgres import Holder
 from bulkconn.ledger.postgres_ledger import ShardLedger
 from bulkconn.ledger.shards import OPEN, RunState, ShardNews, ShardState, mark_shard, read_shard
@@ -198,7 +200,8 @@ class ShardWork:
     async def _onboard(self, shard: Shard, ledger: ShardLedger, log: FilteringBoundLogger) -> Report:
         means = self._means
         endpoints = await self._read(shard)
-        world = dataclasses.replace(means.world, log=log)
+        paces = PaceKeeper(ledger)
+        world = Audience.joined(dataclasses.replace(means.world, log=log), paces)
         settings = dataclasses.replace(means.settings, **_policy(shard.settings))
         engine = Engine(
             shard.run_id,
@@ -224,6 +227,7 @@ class ShardWork:
             return await engine.onboard(lambda: endpoints, survey)
         finally:
             watcher.cancel()
+            await paces.close()
             self._engines.discard(engine)
 
     async def _read(self, shard: Shard) -> Sequence[Endpoint]:

@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from bulkconn.cli.audience import Audience
 from bulkconn.emulator import EmulatorSettings, FaultPlan
+from bulkconn.engine.audience import Audience
 from bulkconn.telemetry.numbers import Numbers
 from bulkconn.telemetry.spans import Spans
 from tests.fakes.bench import Bench, endpoint, endpoints

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from bulkconn.core.facts import Fact
     from bulkconn.core.names import RunId
     from bulkconn.core.protocols import Listener
+    from bulkconn.engine.context import World
 
 
 class Audience:
@@ -20,6 +22,15 @@ class Audience:
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
         self._listeners: tuple[Listener, ...] = ()
+
+    @classmethod
+    def joined(cls, world: World, listener: Listener) -> World:
+        """Give the world with one more who listens."""
+        audience = cls(world.log)
+        for one in (world.listener, listener):
+            if one is not None:
+                audience.add(one)
+        return dataclasses.replace(world, listener=audience)
 
     def add(self, listener: Listener) -> None:
         """Let somebody hear from now on."""

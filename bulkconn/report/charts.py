@@ -7,7 +7,7 @@ comes in three widths, of which the style shows one: letters keep their size on 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.record import AttemptEnd
@@ -27,6 +27,8 @@ _BINS_PER_DECADE: Final = 8
 _SHORTEST_S: Final = 0.001
 #: Width of a letter in a picture, for labels that must not meet.
 _LETTER: Final = 6.4
+#: Likewise of a figure, which is a little wider.
+_FIGURE: Final = 7.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ def _timeline(frame: Frame, timeline: Timeline, ceiling_per_s: float | None) -> 
         paces_drawn = True
     ticks = round_steps(highest)
     top = ticks[-1]
+    frame = _fitted(frame, ticks)
 
     def x(at_s: float) -> float:
         return frame.x(min(1.0, max(0.0, at_s / span_s)))
@@ -127,6 +130,12 @@ def _timeline(frame: Frame, timeline: Timeline, ceiling_per_s: float | None) -> 
         if paces and paces_drawn
         else "",
     )
+
+
+def _fitted(frame: Frame, ticks: Sequence[float]) -> Frame:
+    """Give the frame with room for the longest figure on its left."""
+    longest = max(len(number(tick)) for tick in ticks)
+    return replace(frame, left=14 + longest * _FIGURE)
 
 
 def _levels(frame: Frame, ticks: Sequence[float]) -> Markup:
@@ -209,6 +218,7 @@ def _latency(frame: Frame, latencies: Latencies) -> Markup:
         place = math.floor((math.log10(max(seconds, edges[0])) - low) * _BINS_PER_DECADE + 1e-9)
         bins[place] = bins.get(place, 0) + count
     ticks = round_steps(max(bins.values()), about=3)
+    frame = _fitted(frame, ticks)
 
     def x(seconds: float) -> float:
         return frame.x(min(1.0, max(0.0, (math.log10(max(seconds, edges[0])) - low) / (high - low))))
@@ -218,8 +228,9 @@ def _latency(frame: Frame, latencies: Latencies) -> Markup:
     for place, count in sorted(bins.items()):
         left, top = frame.x(place * step), frame.y(count / ticks[-1])
         width = round(max(1.0, frame.across * step - 1), 2)
-        height = round(max(0.5, frame.base - top), 2)
-        bars.append(tag("rect", class_="answers", x=left, y=top, width=width, height=height))
+        # One answer among a million is seen too.
+        height = round(max(1.5, frame.base - top), 2)
+        bars.append(tag("rect", class_="answers", x=left, y=frame.base - height, width=width, height=height))
     labels = [
         tag(
             "text",

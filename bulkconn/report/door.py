@@ -27,7 +27,7 @@ def door(words: str) -> str:
         Markup("</head><body>"),
         tag("main", tag("p", "bulkconn", class_="brand"), tag("h1", "This page needs a token"),
             tag("p", words, role="alert") if words else "",
-            tag("p", "It stands where ", tag("code", "bulkconn serve"), " was started. Programs send it as ",
+            tag("p", "It was printed where ", tag("code", "bulkconn serve"), " began. Programs send it as ",
                 tag("code", "Authorization: Bearer TOKEN"), ".", class_="quiet"), form),
         Markup("</body></html>\n"),
     )  # fmt: skip

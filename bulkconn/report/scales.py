@@ -54,6 +54,13 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // _HOUR_S}:{int(seconds) % _HOUR_S // _MINUTE_S:02} h"
 
 
+def step(seconds: float) -> str:
+    """Give the length of a bar: `0.25 s`, `30 s`, `10 min`, `2 h`."""
+    if seconds < _MINUTE_S:
+        return f"{seconds:g} s"
+    return f"{seconds / _MINUTE_S:g} min" if seconds < _HOUR_S else f"{seconds / _HOUR_S:g} h"
+
+
 def brief(seconds: float) -> str:
     """Give a short time as people write it: `0 ms`, `85 ms`, `1.2 s`, `90 s`, `5 min`."""
     if seconds < 1:

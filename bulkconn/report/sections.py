@@ -12,7 +12,7 @@ from bulkconn.report.charts import STACK, latency_chart, share_bar, timeline_cha
 from bulkconn.report.markup import Markup, isolated, tag, text, together
 from bulkconn.report.pieces import details, moment, state_word
 from bulkconn.report.run_section import fleet_part, run_part
-from bulkconn.report.scales import brief, clock, number, percent
+from bulkconn.report.scales import brief, clock, number, percent, step
 from bulkconn.report.words import duration, plural
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _timeline(figures: Figures) -> Markup:
     ceiling = float(given) if isinstance(given, int | float) else None
     totals = _totals(timeline)
     said = ", ".join(f"{totals[end]:,} {ENDS[end]}" for end in STACK if totals[end])
-    every = f"{clock(timeline.width_s)} a bar"
+    every = f"{step(timeline.width_s)} a bar"
     name = f"Answers per second over {duration(timeline.span_s)}: {said}"
     keys = [tag("li", ENDS[end], class_=f"key {end.value}") for end in STACK if totals[end]]
     if timeline.paces:

@@ -9,11 +9,14 @@ if TYPE_CHECKING:
 
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
+_DAY_S: Final = 24 * _HOUR_S
+#: From here on hours say little.
+_DAYS_FROM_S: Final = 3 * _DAY_S
 _BRIEF_S: Final = 10
 
 
 def duration(seconds: float) -> str:
-    """Give a duration as people say it: `0.8 s`, `42 s`, `3 min 20 s`, `2 h 05 min`."""
+    """Give a duration as people say it: `0.8 s`, `42 s`, `3 min 20 s`, `2 h 05 min`, `4 days 2 h`."""
     if seconds < _BRIEF_S:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -21,7 +24,9 @@ def duration(seconds: float) -> str:
         return f"{whole} s"
     if whole < _HOUR_S:
         return f"{whole // _MINUTE_S} min {whole % _MINUTE_S:02} s"
-    return f"{whole // _HOUR_S} h {whole % _HOUR_S // _MINUTE_S:02} min"
+    if whole < _DAYS_FROM_S:
+        return f"{whole // _HOUR_S} h {whole % _HOUR_S // _MINUTE_S:02} min"
+    return f"{whole // _DAY_S} days {whole % _DAY_S // _HOUR_S} h"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -266,11 +266,13 @@ def test_page_tells_screen_readers_what_is_what(browser: Browser, console: Conso
 
 def test_page_on_paper_is_light_and_shows_every_row(browser: Browser, console: Console) -> None:
     """Even from a dark screen; controls are left out, and rows beyond the first hundred are there."""
-    with browser.new_context(color_scheme="dark", viewport={"width": 900, "height": 900}) as context:
+    with browser.new_context(color_scheme="dark", viewport={"width": 688, "height": 900}) as context:
         page = context.new_page()
         page.goto((console.folder / "report.html").as_uri())
         page.emulate_media(media="print")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert page.get_by_role("columnheader", name="Sandbox").last.bounding_box()["height"] > 1  # type: ignore[index]  # it is seen
+        assert page.evaluate("document.documentElement.scrollWidth") == 688
         assert not page.locator("#tools").is_visible()
         assert not page.locator("#pages").is_visible()
         page.evaluate("dispatchEvent(new Event('beforeprint'))")

@@ -19,7 +19,7 @@ from bulkconn.report.charts import latency_chart, share_bar, timeline_chart
 from bulkconn.report.markup import as_data, isolated, policy, tag, text
 from bulkconn.report.page import Page, live_parts, write_page
 from bulkconn.report.rows_table import MOST_ROWS
-from bulkconn.report.scales import brief, clock, decades, number, percent, round_steps, time_steps
+from bulkconn.report.scales import brief, clock, decades, number, percent, round_steps, step, time_steps
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EVIL = "</script><script>alert(1)</script>"
@@ -99,6 +99,7 @@ def test_figures_are_written_briefly() -> None:
     """No needless digits; nothing that exists is written as nothing."""
     assert [number(one) for one in (1200, 0.5, 3.14159)] == ["1,200", "0.5", "3.14"]
     assert [clock(one) for one in (0, 2.5, 90, 7500)] == ["0", "2.5 s", "1:30 min", "2:05 h"]
+    assert [step(one) for one in (0.25, 30, 600, 7200)] == ["0.25 s", "30 s", "10 min", "2 h"]
     assert [brief(one) for one in (0.085, 1.234, 90, 1800)] == ["85 ms", "1.23 s", "90 s", "30 min"]
     assert [percent(one, 1000) for one in (0, 1, 500, 999, 1000)] == [
         "0 %",

@@ -157,7 +157,14 @@ def test_plan_of_groups_says_what_becomes_of_each_and_how_long_it_takes() -> Non
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.04, "0.0 s"), (9.94, "9.9 s"), (42.4, "42 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")],
+    [
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (42.4, "42 s"),
+        (200, "3 min 20 s"),
+        (7500, "2 h 05 min"),
+        (356400, "4 days 3 h"),
+    ],
 )
 def test_duration_of_seconds_reads_as_people_say_it(seconds: float, text: str) -> None:
     """Precision falls as length grows."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _WITH_OUTPUT: Final = frozenset(
     {
         *("plan", "run", "check", "rehearse", "settle", "verify", "status", "sources", "submit", "runs"),
-        *("rollback", "rotate"),
+        *("rollback", "rotate", "dedupe"),
     }
 )
 _AGAIN: Final = "the ledger is whole: the same command goes on where it was"

@@ -47,6 +47,10 @@ COMMANDS: Final = {
     "pause": ("bulkconn.cli.fleet_commands:pause", "Let workers leave a submitted run alone."),
     "resume": ("bulkconn.cli.fleet_commands:resume", "Let workers go on with a run that was paused."),
     "cancel": ("bulkconn.cli.fleet_commands:cancel", "Give a submitted run up; undo nothing."),
+    "dedupe": (
+        "bulkconn.cli.undo_commands:dedupe",
+        "Find names with several connections, delete spare ones.",
+    ),
     "rollback": ("bulkconn.cli.undo_commands:rollback", "Delete the connections that a ledger created."),
     "completion": ("bulkconn.cli.completion:completion", "Print the completion script of a shell."),
 }

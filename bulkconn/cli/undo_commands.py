@@ -28,3 +28,28 @@ def rollback() -> None:
     unless all its connections were certainly created here. The rows become `deleted`, and a later run
     creates them again only with --recreate. The same command goes on where it was.
     """
+
+
+@options.command("dedupe", body="bulkconn.cli.deduping:dedupe", epilog=options.INVENTORIES)
+@options.inventories
+@options.ledger
+@click.option("--dry-run", is_flag=True, help="Say what there is; ask and delete nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Delete every spare connection without asking.")
+@options.group_of(
+    [
+        options.rows,
+        options.target,
+        options.pace,
+        options.max_wait,
+        options.drain,
+        options.output,
+        options.logs,
+    ]
+)
+def dedupe() -> None:
+    """Find names of the inventories that several connections bear, and delete what is spare.
+
+    It lists the sandboxes, says which connection is this ledger's and what is built on the others, and asks
+    for each of them. Never deleted: what the ledger owns, what a source connection or a flow is built on,
+    and anything of a name of which the ledger owns none. A held row that is alone afterwards is created.
+    """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bulkconn.core.reply import Reply
 
-__all__ = ["OddPage", "Page", "read_count", "read_created", "read_page"]
+__all__ = ["IdPage", "OddPage", "Page", "read_count", "read_created", "read_ids", "read_page"]
 
 _MAX_ID: Final = 200
 _MAX_ETAG: Final = 500
@@ -35,6 +35,14 @@ class Page:
     """One whole page of a listing. The chain of pages ends where `continuation_token` is None."""
 
     items: tuple[ListedConnection, ...]
+    continuation_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IdPage:
+    """One whole page of things of which only the ids are wanted."""
+
+    ids: tuple[str, ...]
     continuation_token: str | None
 
 
@@ -61,6 +69,15 @@ def read_page(reply: Reply) -> Page | OddPage:
     try:
         body = _whole_object(reply)
         return Page(_items(body), _next_token(body))
+    except _Odd as odd:
+        return OddPage(str(odd))
+
+
+def read_ids(reply: Reply) -> IdPage | OddPage:
+    """Read one page of a listing of anything that has ids: source connections, flows. As strict."""
+    try:
+        body = _whole_object(reply)
+        return IdPage(_ids(body), _next_token(body))
     except _Odd as odd:
         return OddPage(str(odd))
 
@@ -136,6 +153,16 @@ def _items(body: Mapping[str, object]) -> tuple[ListedConnection, ...]:
     if not isinstance(items, list):
         raise _Odd("the page has no list of items")
     return tuple(_item(one) for one in items)
+
+
+def _ids(body: Mapping[str, object]) -> tuple[str, ...]:
+    items = body.get("items")
+    if not isinstance(items, list):
+        raise _Odd("the page has no list of items")
+    ids = tuple(_as_id(_object(one).get("id")) for one in items)
+    if not all(ids):
+        raise _Odd("an item has no readable id")
+    return tuple(one for one in ids if one)
 
 
 def _item(value: object) -> ListedConnection:

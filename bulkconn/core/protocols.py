@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -109,6 +110,13 @@ class ConnectionApi(Protocol):
         ...
 
 
+class Collection(StrEnum):
+    """What is built on base connections, by the path at which it is listed."""
+
+    SOURCES = "sourceConnections"
+    FLOWS = "flows"
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionPlace:
     """A connection that exists, in its sandbox."""
@@ -143,6 +151,10 @@ class UpkeepApi(Protocol):
 
         Repeat: safe with a fresh etag, for the parameters are replaced whole. Cancel: they may be replaced.
         """
+        ...
+
+    async def list_uses(self, what: Collection, query: PageQuery, token: Token) -> Reply | Fault:
+        """Fetch one page of what is built on connections. Repeat: safe."""
         ...
 
     async def delete(self, place: ConnectionPlace, token: Token) -> Reply | Fault:

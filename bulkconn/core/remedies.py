@@ -27,7 +27,7 @@ _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "name_exists": "compare with the id shown; rename the row, or run with --on-existing adopt or create",
         "not_certainly_ours": "look at the ids shown in Experience Platform and decide which is yours",
         "answered_late": "compare with the id shown, then run again with --retry-failed",
-        "twin": "two connections exist: look at both ids, delete the one without flows",
+        "twin": "two connections exist: `bulkconn dedupe` shows both and what is built on them",
         "secret_unavailable": "make the secret available, then run with --retry-failed",
         "secret_not_found": "put the secret there or correct the reference, then run with --retry-failed",
         "secret_denied": "let bulkconn read it (the store's policy), then run with --retry-failed",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from bulkconn.core.endpoint import ConnectionRequest
-    from bulkconn.core.protocols import Clock, ConnectionPlace, PageQuery, Token
+    from bulkconn.core.protocols import Clock, Collection, ConnectionPlace, PageQuery, Token
     from bulkconn.core.reply import Reply
     from bulkconn.core.service_spec import Place
     from bulkconn.flowservice.settings import ClientSettings
@@ -135,6 +135,15 @@ class FlowService:
         headers |= {"Content-Type": "application/json", "If-Match": etag}
         return await self.door.send(
             "PATCH", self._one(place), headers, data=data, max_bytes=_MAX_CREATE_BYTES
+        )
+
+    async def list_uses(self, what: Collection, query: PageQuery, token: Token) -> Reply | Fault:
+        """Fetch one page of `GET /sourceConnections` or `GET /flows`. Repeat: safe."""
+        if not query.sandbox.isprintable():
+            return _NO_HEADER
+        url = URL(f"{self._base_url}/{what.value}?{_query_string(query)}", encoded=True)
+        return await self.door.send(
+            "GET", url, self._headers(query.sandbox, token), max_bytes=_MAX_PAGE_BYTES
         )
 
     async def delete(self, place: ConnectionPlace, token: Token) -> Reply | Fault:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkconn.core.listing import OddPage, Page, read_count, read_created, read_page
+from bulkconn.core.listing import IdPage, OddPage, Page, read_count, read_created, read_ids, read_page
 from bulkconn.core.names import ConnectionId
 from bulkconn.core.reply import BodyState, ListedConnection, Reply
 
@@ -271,6 +271,22 @@ json_values = st.recursive(
     ),
     max_leaves=15,
 )
+
+
+def test_read_ids_wants_ids_alone() -> None:
+    """Source connections and flows need no name to be counted."""
+    links = {"next": {"href": "/x?continuationToken=t"}}
+    body = {"items": [{"id": "a"}, {"id": "b", "name": 5}], "_links": links}
+    assert read_ids(reply(body)) == IdPage(("a", "b"), "t")
+    assert read_ids(reply({"items": []})) == IdPage((), None)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"items": {}}, {"items": [5]}, {"items": [{}]}, {"items": [{"id": ""}]}, [], None], ids=repr
+)
+def test_read_ids_of_anything_less_than_a_whole_page_is_odd(body: object) -> None:
+    """One that cannot be read may be the one that counts."""
+    assert isinstance(read_ids(reply(body)), OddPage)
 
 
 @given(body=json_values, items=json_values, links=json_values, location=st.none() | st.text())

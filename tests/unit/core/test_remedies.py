@@ -18,7 +18,7 @@ REMEDIES: dict[str, tuple[str, int | None, str]] = {
     "resends": ("resends_exhausted", None, "ask Adobe support"),
     "exists": ("name_exists", None, "--on-existing adopt or create"),
     "not-certain": ("not_certainly_ours", None, "decide which is yours"),
-    "twin": ("twin", None, "delete the one without flows"),
+    "twin": ("twin", None, "`bulkconn dedupe`"),
     "secret": ("secret_unavailable", None, "make the secret available"),
     "secret-missing": ("secret_not_found", None, "put the secret there or correct"),
     "secret-denied": ("secret_denied", None, "the store's policy"),

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "bulkconn")
 _BASE_PATH = "/data/foundation/flowservice"
 #: Longer than any single command of these tests takes, on a slow machine too.
-PATIENCE_S = 90.0
+PATIENCE_S = 150.0
 
 
 @dataclass(frozen=True)

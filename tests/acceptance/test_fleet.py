@@ -94,7 +94,7 @@ def test_status_watches_a_run_until_it_is_finished(emulator: EmulatorProcess, fl
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_workers_killed_terminated_and_late_create_each_once(
     emulator: EmulatorProcess, fleet: Workplace
 ) -> None:
@@ -119,7 +119,7 @@ def test_workers_killed_terminated_and_late_create_each_once(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 def test_worker_killed_alone_is_replaced_within_half_a_minute(
     emulator: EmulatorProcess, fleet: Workplace
 ) -> None:
@@ -231,7 +231,7 @@ def test_shard_that_no_worker_ever_finished_is_set_aside_and_others_go_on(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_shard_whose_workers_are_killed_each_time_is_set_aside(
     emulator: EmulatorProcess, fleet: Workplace
 ) -> None:
@@ -295,7 +295,7 @@ def test_worker_whose_credentials_are_refused_stops_and_gives_its_shard_back(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 def test_database_that_breaks_all_connections_midway_costs_nothing(
     emulator: EmulatorProcess, fleet: Workplace
 ) -> None:

@@ -71,7 +71,7 @@ def dump_of(server: Postgres) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_server_that_crashes_midway_costs_nothing_and_holds_no_secret(
     emulator: EmulatorProcess, fleet: Workplace, server: Postgres
 ) -> None:
@@ -104,7 +104,7 @@ def test_server_that_crashes_midway_costs_nothing_and_holds_no_secret(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 def test_worker_whose_database_falls_silent_sends_nothing_and_is_replaced(
     emulator: EmulatorProcess, fleet: Workplace, server: Postgres
 ) -> None:
@@ -131,7 +131,7 @@ def test_worker_whose_database_falls_silent_sends_nothing_and_is_replaced(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_worker_whose_database_is_silent_ends_when_it_is_told_to(
     emulator: EmulatorProcess, fleet: Workplace, server: Postgres
 ) -> None:

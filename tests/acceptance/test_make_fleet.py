@@ -11,7 +11,7 @@ from tests.acceptance.process import ROOT, bare_environment
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_commands_of_the_compose_file_create_each_row_once_though_a_worker_is_killed() -> None:
     """PostgreSQL with a password, an emulator, a submit and three workers: nothing doubled, nothing lost."""
     command = [sys.executable, "-m", "tests.fleet"]

@@ -38,7 +38,7 @@ _GIVES_UP = {**_IMPATIENT, "BULKCONN_MAX_WAIT": "6", "BULKCONN_DRAIN": "1"}
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_network_cut_for_20_s_ends_exactly_once(
     start_emulator: StartEmulator, open_workplace: OpenWorkplace, subtests: pytest.Subtests
 ) -> None:

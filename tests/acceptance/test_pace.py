@@ -11,7 +11,7 @@ from tests.acceptance.process import check_exactly_once
 if TYPE_CHECKING:
     from tests.acceptance.conftest import OpenWorkplace, StartEmulator
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.mark.parametrize(

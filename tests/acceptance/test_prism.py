@@ -29,7 +29,7 @@ _START_S = 30.0
 _PREFIX = "/data/foundation/flowservice"
 _ROWS = 5
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ def test_rehearsal_without_faults_of_all_bundled_inventories_is_calm(place: Work
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_mild_rehearsal_in_words_kills_the_worker_and_proves_the_promise(place: Workplace) -> None:
     """What a user reads: whom it talks to, the verdict, faults, kills, and what is ahead."""
     demo = str(ROOT / "inventories" / "demo.csv")
@@ -108,7 +108,7 @@ def test_mild_rehearsal_in_words_kills_the_worker_and_proves_the_promise(place: 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_storm_of_a_short_inventory_ends_exactly_once(place: Workplace) -> None:
     """Kills, resets, lost and spoilt answers, refused tokens and stops: each row has one connection."""
     place.inventory(10)

@@ -24,7 +24,7 @@ _FIRST_FAULT = 120
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_run_stopped_for_a_minute_ends_exactly_once(
     start_emulator: StartEmulator, open_workplace: OpenWorkplace
 ) -> None:

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     ),
     "settle": ("bulkconn.cli.commands:settle", "Look up every row in doubt; send nothing."),
     "verify": ("bulkconn.cli.upkeep_commands:verify", "Look at every connection, and let it be tested."),
+    "explore": ("bulkconn.cli.upkeep_commands:explore", "Write the tables that each connection offers."),
     "rotate": ("bulkconn.cli.upkeep_commands:rotate", "Send new credentials to connections that exist."),
     "status": ("bulkconn.cli.commands:status", "Count the ledger's rows and group their errors."),
     "export": ("bulkconn.cli.commands:export", "Write the ledger as CSV, JSONL or JSON."),

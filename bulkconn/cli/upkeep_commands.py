@@ -63,3 +63,21 @@ def rotate() -> None:
     are refused. A rotation that was cut off in the last 24 hours is gone on with: what is done in it is
     not sent again, so give --restart if the secrets changed once more.
     """
+
+
+@options.command("explore", body="bulkconn.cli.exploring:explore", epilog=options.CREDENTIALS)
+@options.ledger
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["csv", "jsonl", "json"], case_sensitive=False),
+    help="Left out: what the name of the output file says, else csv.",
+)
+@click.option("-o", "out", metavar="FILE", help="Where the tables go; left out or -: stdout.")
+@options.group_of([options.target, options.pace, options.max_wait, options.drain, options.logs])
+def explore() -> None:
+    """Write the tables that every created or adopted connection offers, a row each.
+
+    One request a connection. One that does not tell its tables has a row with its error, and the exit code
+    is 1. Nothing is changed, in Experience Platform or the ledger.
+    """

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ROUTES"]
 
+#: What a connection offers that was told nothing else.
+_TABLES: Final = ("public.customers", "public.orders")
 #: Where `get_foreign_next` leads; the name can never resolve (RFC 2606).
 _FOREIGN: Final = "https://flowservice.invalid/data/foundation/flowservice"
 
@@ -164,6 +166,28 @@ async def test_connection(request: web.Request) -> web.StreamResponse:
     return json_reply(200, {"result": connection.works})
 
 
+async def explore_connection(request: web.Request) -> web.StreamResponse:
+    """Answer GET /connections/{id}/explore: the tables at the root, an array as the tabular guide shows."""
+    answer = await sabotage_lookup(Scene(request, draw_lookup(request)))
+    if answer is not None:
+        return answer
+    connection = _find(request)
+    if connection is None:
+        return _not_found(request)
+    if request.query.get("objectType", "").lower() != "root":
+        raise FlowServiceError("1453-400", "Only objectType=root is known here.")
+    if connection.test_error is not None:
+        raise FlowServiceError("1308-400", connection.test_error)
+    names = _TABLES if connection.tables is None else connection.tables
+    return json_reply(
+        200,
+        [
+            {"type": "table", "name": name, "path": name, "canPreview": True, "canFetchSchema": True}
+            for name in names
+        ],
+    )
+
+
 async def patch_connection(request: web.Request) -> web.StreamResponse:
     """Answer PATCH /connections/{id}: JSON Patch, guarded by the etag in If-Match."""
     service, sandbox = request.app[SERVICE], request.headers["x-sandbox-name"]
@@ -231,6 +255,7 @@ ROUTES: Final = (
     web.get(_COLLECTION, list_connections, allow_head=False),
     web.get(_ONE, show_connection, allow_head=False),
     web.get(f"{_ONE}/test", test_connection, allow_head=False),
+    web.get(f"{_ONE}/explore", explore_connection, allow_head=False),
     # The OpenAPI file prints these two with a slash at the end, the tutorials without.
     web.patch(_ONE, patch_connection),
     web.patch(f"{_ONE}/", patch_connection),

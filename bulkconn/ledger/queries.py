@@ -89,6 +89,18 @@ def read_doubted(
     return [decode_record(row) for row in db.execute(sql, (after or "", *values, limit))]
 
 
+def read_connected(
+    db: Database, after: EndpointKey | None, limit: int, own: Own = EVERY_ROW
+) -> list[LedgerRecord]:
+    """Give up to `limit` rows that are created or adopted, ordered by key, beginning after a key."""
+    where, values = own
+    sql = (
+        f"SELECT {RECORD_COLUMNS} FROM rows WHERE state IN ('created', 'adopted') AND key > ?{where} "  # noqa: S608 - our own names
+        "ORDER BY key LIMIT ?"
+    )
+    return [decode_record(row) for row in db.execute(sql, (after or "", *values, limit))]
+
+
 def read_watched(
     db: Database, since: datetime, after: EndpointKey | None, limit: int, own: Own = EVERY_ROW
 ) -> list[Watch]:

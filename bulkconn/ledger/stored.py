@@ -131,6 +131,10 @@ class StoredLedger:
         """Keep what the service said of connection specs, durable when this returns."""
         await self._writer.call(lambda store: store.keep_specs(specs))
 
+    async def connected(self, *, after: EndpointKey | None, limit: int) -> list[LedgerRecord]:
+        """Give up to `limit` rows that are created or adopted, ordered by key, beginning after a key."""
+        return await self._read(lambda db: queries.read_connected(db, after, limit, self._own))
+
     async def last_run(self, command: str) -> LastRun | None:
         """Give the newest run of a command that works in rounds."""
         return await self._read(lambda db: rounds.read_last_run(db, command))

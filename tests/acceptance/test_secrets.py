@@ -178,6 +178,7 @@ def test_secrets_of_all_kinds_are_in_no_artefact_of_any_command(
         ("run", *inventories, "--retry-failed"),
         ("settle",),
         ("verify",),
+        ("explore", "-o", "tables.csv"),
         ("rotate", *inventories, "--verify"),
         ("status",),
         ("export",),

@@ -171,6 +171,21 @@ async def test_records_of_the_books_print_no_secret(client: Client) -> None:
     assert SECRET not in repr(client.books.requests())
 
 
+async def test_explore_gives_the_tables_at_the_root(client: Client) -> None:
+    """An array, as the tabular guide shows; what somebody set is what it says."""
+    created = (await client.create("shop")).json
+    path, root = f"/connections/{created['id']}", [("objectType", "root")]
+    answer = await client.send("GET", f"{path}/explore", params=root)
+    assert [one["name"] for one in answer.json] == ["public.customers", "public.orders"]
+    await client.admin("POST", path, {"tables": ["a"]})
+    (table,) = (await client.send("GET", f"{path}/explore", params=root)).json
+    assert table == {"type": "table", "name": "a", "path": "a", "canPreview": True, "canFetchSchema": True}
+    assert code_of(await client.send("GET", f"{path}/explore")) == "1453-400"
+    await client.admin("POST", path, {"test_error": "down"})
+    assert code_of(await client.send("GET", f"{path}/explore", params=root)) == "1308-400"
+    assert (await client.send("GET", "/connections/made-up/explore", params=root)).status == 404
+
+
 _CHANGES = {
     *("patch_reset_after", "patch_status_500_after", "patch_cut_body", "patch_bad_json"),
     "patch_slow:0.1",

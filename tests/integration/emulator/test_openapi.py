@@ -44,6 +44,8 @@ async def test_answers_of_the_emulator_fit_adobes_schemas(client: Client, docume
     check(document, "ConnectionListResponse", (await client.listing()).json)
     check(document, "ConnectionListResponse", (await client.send("GET", path)).json)
     check(document, "TestConnectionResponse", (await client.send("GET", f"{path}/test")).json)
+    explored = (await client.send("GET", f"{path}/explore", params=[("objectType", "root")])).json
+    check(document, "ExploreConnectionResponse", explored)
     specs = (await client.send("GET", "/connectionSpecs")).json
     assert len(specs["items"]) == 22
     for item in specs["items"]:
@@ -59,6 +61,7 @@ def test_routes_of_the_emulator_are_in_adobes_file(document: Any) -> None:
     assert {"delete", "patch"} <= set(paths["/connections/{BASE_CONNECTION_ID}/"])
     assert "get" in paths["/connections/{BASE_CONNECTION_ID}"]
     assert "get" in paths["/connections/{BASE_CONNECTION_ID}/test"]
+    assert "get" in paths["/connections/{BASE_CONNECTION_ID}/explore"]
     assert "get" in paths["/connectionSpecs/{CONNECTION_SPEC_ID}"]
 
 

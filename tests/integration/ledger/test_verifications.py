@@ -89,6 +89,15 @@ async def test_round_has_left_what_bears_no_word_of_it(kind: str, tmp_path: Path
         assert await names_left(ledger, SECOND) == list(NAMES)
 
 
+async def test_connected_are_rows_that_are_created_or_adopted(kind: str, tmp_path: Path) -> None:
+    """In pages by key; a row without a connection is not among them."""
+    async with opened(kind, tmp_path) as ledger:
+        first = await ledger.connected(after=None, limit=2)
+        assert [record.name for record in first] == ["a", "b"]
+        rest = await ledger.connected(after=first[-1].key, limit=2)
+        assert [record.name for record in rest] == ["c"]
+
+
 async def test_causes_add_a_round_up(kind: str, tmp_path: Path) -> None:
     """Of several words on a row the newest counts; causes come largest first, with a key for example."""
     async with opened(kind, tmp_path) as ledger:

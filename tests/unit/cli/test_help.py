@@ -67,6 +67,11 @@ FLAGS = {
     "run": {**RUN, "--yes": "", "--check-specs": "BULKCONN_CHECK_SPECS"},
     "plan": {**RUN, "--offline": "", "--check-specs": "BULKCONN_CHECK_SPECS"},
     "settle": {**TARGET, **LOOKING},
+    "explore": {
+        **{flag: variable for flag, variable in UPKEEP.items() if flag != "--output"},
+        "--format": "BULKCONN_EXPLORE_FORMAT",
+        "-o": "BULKCONN_EXPLORE_OUT",
+    },
     "rotate": {
         **UPKEEP,
         "--verify": "BULKCONN_ROTATE_VERIFY",

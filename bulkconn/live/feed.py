@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-#: Seconds between two looks; more where a look takes long: it shall take at most a tenth of the time.
+#: Seconds between two looks; more where a look takes long: it shall take at most a fifth of the time.
 PAUSE_S: Final = 1.0
-_SHARE: Final = 9.0
+_SHARE: Final = 4.0
 #: Seconds after which a stream says that it lives, so that proxies keep it.
 _HEARTBEAT_S: Final = 15.0
 

@@ -78,6 +78,7 @@ def test_report_of_a_real_run_holds_its_rows_and_no_secret(tmp_path: Path) -> No
     data = json.loads((tmp_path / "r.json").read_text())
     assert data["counts"]["created"] == data["rows"] == data["latency"]["answers"] == 12
     assert sum(bar["created"] for bar in data["timeline"]["bars"]) == 12
+    assert data["timeline"]["paces"][0]["rate_per_s"] == data["timeline"]["paces"][0]["ceiling_per_s"] == 10
     assert "| created | 12 | 100 % |" in (tmp_path / "r.md").read_text()
     lines = csv.DictReader(io.StringIO((tmp_path / "r.csv").read_text()))
     assert {"of": "rows", "name": "", "figure": "created", "value": "12"} in list(lines)

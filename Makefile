@@ -53,6 +53,20 @@ SEEDS ?= 2000
 simulate: $(VENV)/.dev ## play SEEDS=2000 runs on virtual time, full of faults and crashes, on all cores
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
+# The alternatives live in an environment of their own: aepp brings pandas, and bulkconn needs none of it.
+.PHONY: bench
+bench: $(VENV)/.dev ## measure bulkconn beside the alternatives: half an hour on a quiet machine (BENCH="--only limits")
+	@$(MAKE) --no-print-directory VENV=$(VENV)/alternatives $(VENV)/alternatives/.alternatives
+	@BENCH_ALTERNATIVES=$(VENV)/alternatives $(BIN)/python -m benchmarks --json bench.json $(BENCH)
+
+.PHONY: bench-short
+bench-short: ## the same in minutes: three rounds, fewer rows
+	@$(MAKE) --no-print-directory bench BENCH="--short $(BENCH)"
+
+.PHONY: bench-check
+bench-check: $(VENV)/.dev ## fail where bulkconn became twice as slow beside an alternative, three times in a row
+	@$(BIN)/python -m benchmarks --check
+
 .PHONY: lock
 lock: ## resolve the newest dependencies that pyproject.toml allows, with hashes
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
@@ -101,6 +115,11 @@ $(VENV)/.runtime: requirements/runtime.lock $(VENV)/.python
 $(VENV)/.aws: requirements/aws.lock $(VENV)/.python
 	@echo "installing what the tests against moto's AWS need"
 	@$(INSTALL) --no-compile --require-hashes -r requirements/aws.lock
+	@touch $@
+
+$(VENV)/.alternatives: benchmarks/requirements-alternatives.txt $(VENV)/.python
+	@echo "installing what bulkconn is measured beside"
+	@$(INSTALL) -r benchmarks/requirements-alternatives.txt
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock pyproject.toml $(VENV)/.python

@@ -1,0 +1,1 @@
+"""What bulkconn is measured beside: the same rows, sent by other means. Run as `python -m`."""

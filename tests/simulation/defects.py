@@ -352,6 +352,6 @@ DEFECTS: Final[dict[str, Defect]] = {
         of_fleets.lost_commit_answer_repeated, "cannot go from", fleet=True
     ),
     "overlapping slots": Defect(of_fleets.overlapping_slots, "in a second", fleet=True),
-    "a token for each shard": Defect(of_fleets.each_engine_renews, "without a reason", fleet=True),
+    "a token for each shard": Defect(of_fleets.each_engine_renews, "was on its way", fleet=True),
     "closing told once": Defect(of_fleets.closing_told_once, "Retry-After was over", fleet=True),
 }

@@ -25,7 +25,7 @@ from tests.simulation.service import Door
 
 if TYPE_CHECKING:
     from bulkconn.core.endpoint import ConnectionRequest
-    from bulkconn.core.protocols import PageQuery, Token
+    from bulkconn.core.protocols import PageQuery, Token, TokenFailure
     from bulkconn.core.settings import RunSettings
     from bulkconn.ledger.database import Database
     from tests.simulation.fleet.story import FleetStory
@@ -67,6 +67,7 @@ class FleetDoor(Door):
     def __init__(self, process: WorkerProcess) -> None:
         super().__init__(process.story.service, process.story.party, may_post=True)
         self._process = process
+        self._is_renewing = False
         #: Ids that answers brought.
         self.told: list[str] = []
 
@@ -92,6 +93,16 @@ class FleetDoor(Door):
         answer = await super().list_page(query, token)
         self._note_closing(answer)
         return answer
+
+    async def renew(self) -> Token | TokenFailure:
+        """Get a new token; all shards of the worker ask by one request."""
+        if self._is_renewing:
+            self._service.crimes.append(f"{self._process.name} asked for a token while one was on its way")
+        self._is_renewing = True
+        try:
+            return await super().renew()
+        finally:
+            self._is_renewing = False
 
     def _note_closing(self, answer: Reply | Fault) -> None:
         process, now_s = self._process, self._loop.now_s

@@ -119,7 +119,7 @@ def _timeline(frame: Frame, timeline: Timeline, ceiling_per_s: float | None) -> 
 
     return together(
         _levels(frame, ticks),
-        *(_closed(frame, point, x) for point in paces if point.closed_for_s > 0),
+        *(_closed(frame, closure, x) for closure in closures(paces)),
         *_bars(timeline, x, y),
         _times(frame, span_s, x),
         _line("ceiling", [(0.0, ceilings[0])], span_s, x, y) if ceilings and not paces else "",
@@ -186,8 +186,21 @@ def _bars(timeline: Timeline, x: Callable[[float], float], y: Callable[[float], 
     return drawn
 
 
-def _closed(frame: Frame, point: PacePoint, x: Callable[[float], float]) -> Markup:
-    left, right = x(point.from_s), x(point.from_s + point.closed_for_s)
+def closures(paces: Sequence[PacePoint]) -> list[tuple[float, float]]:
+    """Give from when to when the gate was closed (seconds); what overlaps, of several workers say, is one."""
+    found: list[tuple[float, float]] = []
+    for point in paces:
+        begin, end = point.from_s, point.from_s + point.closed_for_s
+        if point.closed_for_s <= 0:
+            continue
+        if found and begin <= found[-1][1]:
+            begin, end = found[-1][0], max(found.pop()[1], end)
+        found.append((begin, end))
+    return found
+
+
+def _closed(frame: Frame, closure: tuple[float, float], x: Callable[[float], float]) -> Markup:
+    left, right = x(closure[0]), x(closure[1])
     width = round(max(1.0, right - left), 2)
     return tag("rect", class_="closed", x=left, y=frame.top, width=width, height=frame.base - frame.top)
 

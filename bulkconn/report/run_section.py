@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bulkconn.report.markup import Markup, isolated, tag, together
 from bulkconn.report.pieces import details, moment
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from bulkconn.core.figures import Figures, FleetFacts, RunFacts
 
 
+#: States of submitted runs that no worker will do anything more for.
+_ENDED: Final = ("finished", "cancelled")
+
+
 def fleet_part(figures: Figures) -> Markup:
     """Give the runs that were submitted to workers, and the pace that the workers share."""
     if not figures.fleet:
@@ -24,7 +28,13 @@ def fleet_part(figures: Figures) -> Markup:
     if now is not None:
         gate = f"; the gate is closed for {brief(now.closed_for_s)} more" if now.closed_for_s else ""
         pace = tag("p", f"All workers together: {number(now.rate_per_s)} requests a second{gate}.")
-    return together(pace, *map(_submitted, figures.fleet))
+    # Finished runs are history: of them only those with shards that broke, or the newest.
+    shown = [one for one in figures.fleet if _goes_on(one) or one.errors] or figures.fleet[:1]
+    return together(pace, *map(_submitted, shown))
+
+
+def _goes_on(fleet: FleetFacts) -> bool:
+    return bool(fleet.workers) or fleet.state not in _ENDED
 
 
 def _submitted(fleet: FleetFacts) -> Markup:
@@ -46,7 +56,7 @@ def _submitted(fleet: FleetFacts) -> Markup:
             *(tag("div", tag("dt", name), tag("dd", isolated(value))) for name, value in facts),
             class_="facts",
         ),
-        tag("p", plural(len(workers), "worker"), " at work" if workers else " at work now", class_="quiet"),
+        tag("p", plural(len(workers), "worker"), " at work", class_="quiet") if _goes_on(fleet) else "",
         tag("ul", *workers, class_="workers") if workers else "",
         tag("ul", *stopped, class_="workers") if stopped else "",
         class_="card",

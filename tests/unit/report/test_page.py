@@ -15,7 +15,7 @@ from bulkconn.core.figures import Bar, Figures, FleetFacts, Latencies, PacePoint
 from bulkconn.core.lifecycle import State
 from bulkconn.core.record import AttemptEnd, ErrorGroup, Target
 from bulkconn.report.brief import write_csv, write_json, write_markdown
-from bulkconn.report.charts import latency_chart, share_bar, timeline_chart
+from bulkconn.report.charts import closures, latency_chart, share_bar, timeline_chart
 from bulkconn.report.markup import as_data, isolated, policy, tag, text
 from bulkconn.report.page import Page, live_parts, write_page
 from bulkconn.report.rows_table import MOST_ROWS
@@ -196,6 +196,31 @@ def test_charts_draw_every_stretch_and_say_it_in_words() -> None:
     for kind in ("created", "not_processed", "rejected", "closed"):
         assert drawn.count(f'<rect class="{kind}"') == 3
     assert drawn.count('<path class="pace"') == drawn.count('<path class="ceiling"') == 3
+
+
+def test_closures_of_several_workers_are_one() -> None:
+    """Each worker notes the gate that all of them share; a band is drawn once."""
+    points = [
+        PacePoint(0, 5, 9, 1),
+        PacePoint(0.5, 5, 9, 2),
+        PacePoint(0.6, 5, 9, 0.1),
+        PacePoint(4, 5, 9, 0),
+    ]
+    assert closures([*points, PacePoint(5, 5, 9, 1)]) == [(0, 2.5), (5, 6)]
+
+
+def test_finished_runs_of_a_fleet_give_way_to_those_that_go_on() -> None:
+    """A ledger may have seen hundreds; the newest is shown where nothing goes on."""
+    done = FleetFacts("r1", "finished", "default", ("a.csv",), {"done": 2}, (), ())
+    older = FleetFacts("r0", "finished", "default", ("a.csv",), {"done": 2}, (), ())
+    active = FleetFacts("r2", "active", "default", ("a.csv",), {"queued": 2}, (), ())
+    both = page(figures(fleet=(done, active, older)))
+    assert "0 workers at work" in both
+    assert "<code>r1</code>" not in both.partition('id="errors"')[0]
+    history = page(figures(fleet=(done, older))).partition('id="errors"')[0]
+    assert "<code>r1</code>" in history
+    assert "<code>r0</code>" not in history
+    assert "at work" not in history
 
 
 def test_ceiling_far_above_what_was_sent_does_not_flatten_the_bars() -> None:

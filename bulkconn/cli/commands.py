@@ -22,6 +22,7 @@ _STATES: Final = ("pending", "in_doubt", "created", "adopted", "failed", "held",
         options.offline,
         options.live,
         options.detailed_exitcode,
+        options.plan_out,
         options.check_specs,
         *_RUN,
         options.output,
@@ -37,13 +38,14 @@ def plan() -> None:
 
 
 @options.command("run", body="bulkconn.cli.onboarding:run", epilog=options.INVENTORIES)
-@options.inventories
+@options.inventories_or_plan
 @options.group_of(
     [
         options.ledger,
         options.check_specs,
         *_RUN,
         options.max_create,
+        options.plan_file,
         options.yes,
         options.outside,
         options.metrics,

@@ -18,6 +18,7 @@ from bulkconn.cli.logs import configure_logs
 from bulkconn.cli.looking import Eyes, look_at_specs
 from bulkconn.cli.names import NamesFound, look_at_names
 from bulkconn.cli.pipes import reader_may_leave
+from bulkconn.cli.planned import situation_of, write_plan
 from bulkconn.cli.reporting import emit_refusal, note_warnings
 from bulkconn.cli.signals import listening
 from bulkconn.cli.wiring import (
@@ -33,6 +34,7 @@ from bulkconn.core.diff import detailed_exit_code
 from bulkconn.core.errors import ExitCode, LedgerError, UsageError
 from bulkconn.core.outcome import Scope
 from bulkconn.core.report import Report, Stop, ThisRun
+from bulkconn.ledger.digest import read_digest
 from bulkconn.ledger.opening import check_target
 from bulkconn.ledger.places import open_read_only
 from bulkconn.report.diff import render_diff
@@ -111,6 +113,7 @@ async def foresee(
             return checked.refusal(
                 ledger=shown, skip_invalid=skip_invalid, duration_s=duration_s
             ), NamesFound("")
+        digest_of_store = None if view.store is None else view.store.read(read_digest)
         found = await _look_at_names(given, checked, eyes)
         if given.is_on("live"):
             engine, _ = await eyes.open(given.credentials())
@@ -130,6 +133,11 @@ async def foresee(
         diagnostics=[*checked.diagnostics, *found.diagnostics],
         stopped=found.stopped,
     )
+    if given.text("out") is not None and report.stopped is None:
+        info = None if view.store is None else view.store.info
+        base_url = target_of(given, given.org_id or "").base_url
+        situation = situation_of(checked, base_url, given.org_id, info, digest_of_store)
+        write_plan(given.text("out") or "", given, situation, counts)
     if given.is_on("detailed_exitcode"):
         code = detailed_exit_code(counts, found.diff, usual=report.exit_code)
         report = dataclasses.replace(report, exit_code=code)

@@ -13,6 +13,7 @@ from bulkconn.cli.given import Given
 from bulkconn.cli.ledgers import LedgerView
 from bulkconn.cli.looking import look_at_specs
 from bulkconn.cli.observing import observing
+from bulkconn.cli.planned import check_plan, situation_of, take_plan
 from bulkconn.cli.progress import configure_logs_of, may_draw, showing
 from bulkconn.cli.reporting import as_interrupted, emit_run, note_warnings
 from bulkconn.cli.signals import listening
@@ -30,6 +31,7 @@ from bulkconn.cli.wiring import (
 from bulkconn.core.errors import UsageError
 from bulkconn.engine.audience import Audience
 from bulkconn.engine.run import Engine
+from bulkconn.ledger.digest import read_digest
 from bulkconn.ledger.paces import PaceKeeper
 from bulkconn.report.words import plural
 
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from bulkconn.cli.checking import Checked
     from bulkconn.cli.signals import Interrupts
     from bulkconn.cli.spec_check import SpecCheck
+    from bulkconn.core.plan_file import PlanFile
     from bulkconn.core.report import Report
     from bulkconn.core.service_spec import Place as SpecPlace
     from bulkconn.core.service_spec import SpecAnswer
@@ -51,23 +54,31 @@ if TYPE_CHECKING:
 
 def run(params: Mapping[str, Any]) -> int:
     """Do what `bulkconn run` was asked for, and give the exit code."""
+    params, plan = take_plan(params)
     given = Given.of(params)
     world = make_world(configure_logs_of(given))
-    return run_async(lambda: _run(given, params["inventory"], world))
+    return run_async(lambda: _run(given, params["inventory"], world, plan))
 
 
-async def _run(given: Given, paths: Sequence[str], world: World) -> int:
+async def _run(given: Given, paths: Sequence[str], world: World, plan: PlanFile | None) -> int:
 
     with listening() as interrupts:
         async with observing(given, world, interrupts, paths=paths) as observed:
-            report = await onboard(given, paths, observed.world, interrupts)
+            report = await onboard(given, paths, observed.world, interrupts, plan=plan)
             emit_run(report, given, command="run")
             await observed.end(report)
     return int(report.exit_code)
 
 
-async def onboard(given: Given, paths: Sequence[str], world: World, interrupts: Interrupts) -> Report:
-    """Check the inventories, and create what they ask for.
+async def onboard(
+    given: Given,
+    paths: Sequence[str],
+    world: World,
+    interrupts: Interrupts,
+    *,
+    plan: PlanFile | None = None,
+) -> Report:
+    """Check the inventories, and create what they ask for; with a plan exactly that, or nothing.
 
     Raises:
         BulkconnError: the command cannot go on; what was sent is in the ledger.
@@ -90,6 +101,11 @@ async def onboard(given: Given, paths: Sequence[str], world: World, interrupts: 
                 checked.lookups = engine.run.this_run.lookups
                 refusal = _refusal(given, checked, specs, engine)
                 if refusal is None:
+                    if plan is not None:
+                        info = None if ledger is None else ledger.info
+                        digest = None if ledger is None else await ledger.ask(read_digest)
+                        now = situation_of(checked, target.base_url, target.org_id, info, digest)
+                        check_plan(plan, now)
                     _check_number(given, checked)
                 if refusal is None and ledger is None:
                     _confirm_create(given, place)

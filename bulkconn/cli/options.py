@@ -124,6 +124,7 @@ def _switch(flag: str, variable: str | None, text: str) -> Decorator[Any]:
 
 
 inventories: Final = click.argument("inventory", nargs=-1, required=True, metavar="INVENTORY...")
+inventories_or_plan: Final = click.argument("inventory", nargs=-1, required=False, metavar="INVENTORY...")
 ledger: Final = _option(
     "--ledger",
     "BULKCONN_LEDGER",
@@ -310,6 +311,14 @@ metrics: Final = group_of(
             help="Interface for them; 0.0.0.0: all.",
         ),
     ]
+)  # fmt: skip
+plan_out: Final = click.option(
+    "-o", "out", metavar="FILE", help="Keep the plan in this file, for run --plan."
+)
+plan_file: Final = click.option(
+    "--plan", metavar="FILE",
+    help="Execute this plan, made by `plan -o`, exactly; refuse if inventories or ledger moved on. Its own "
+    "settings of rows count, and its inventories if none are named.",
 )  # fmt: skip
 max_create: Final = _option(
     "--max-create", "BULKCONN_MAX_CREATE", "Send nothing if more connections than this would be created.",

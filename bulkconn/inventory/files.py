@@ -67,6 +67,11 @@ class InventoryFile:
         self._digest: bytes | None = None
         self._signature: tuple[int, ...] | None = None
 
+    @property
+    def sha256(self) -> str:
+        """Give the digest of the file as it lies, in hexadecimal; empty before it was read to its end."""
+        return "" if self._digest is None else self._digest.hex()
+
     @classmethod
     def open(
         cls, path: str | os.PathLike[str], *, stdin: BinaryIO | None = None, network: Network | None = None

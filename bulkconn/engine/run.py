@@ -183,12 +183,15 @@ class Engine:
         attempter = Attempter(self.run, clearance=clearance, settler=self._settler, outage=self._outage)
         self._attempter = attempter
         feeder = Feeder(self.run, self._settler)
+        # A finished inventory is not read a second time. A doubt may turn out to be absent, and is sent then.
+        is_unfinished = bool(self._survey.to_send or self._survey.to_settle)
+        to_send: Callable[[], Iterable[Endpoint]] = endpoints if is_unfinished else tuple
         try:
             await self._one_after_another(
                 lambda: self._work(
                     feeder, lambda: feeder.feed_ledger_doubts(self._is_counted, glance_only=True)
                 ),
-                lambda: self._work(feeder, lambda: feeder.feed_first_sends(endpoints)),
+                lambda: self._work(feeder, lambda: feeder.feed_first_sends(to_send)),
                 lambda: self._work(feeder, lambda: feeder.feed_doubts(endpoints)),
                 lambda: self._work(feeder, lambda: feeder.feed_ledger_doubts(self._is_counted)),
                 self._look_for_twins,

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bulkconn.core.plan import Reopen
 from bulkconn.emulator import EmulatorSettings, FaultPlan
-from tests.fakes.bench import Bench, endpoints
+from bulkconn.engine.survey import Survey, survey_batch
+from tests.fakes.bench import Bench, endpoint, endpoints, fast_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bulkconn.core.endpoint import Endpoint
 
 
 async def test_run_without_faults_creates_each_once_and_second_run_sends_nothing(tmp_path: Path) -> None:
@@ -65,3 +69,24 @@ async def test_run_with_fault_at_some_posts_ends_with_each_created_once(tmp_path
         truth = {one.name: one.id for one in books.all_connections()}
         assert {name: record.connection_id for name, record in records.items()} == truth
         assert sum(report.counts.values()) == 30
+
+
+async def test_finished_inventory_is_read_once(tmp_path: Path) -> None:
+    """Where the first pass finds nothing to do, there is no second one; a single new row brings it back."""
+    rows = endpoints(5)
+    passes: list[int] = []
+
+    def again() -> list[Endpoint]:
+        passes.append(len(rows))
+        return rows
+
+    async with Bench(tmp_path) as bench:
+        await bench.onboard(rows)
+        for expected in (list[int](), [6]):
+            async with bench.engine(fast_settings()) as engine:
+                survey = Survey()
+                await survey_batch(survey, engine.run.ledger, rows, reopen=Reopen())
+                report = await engine.onboard(again, survey)
+            assert passes == expected
+            assert report.counts["created"] == len(rows)
+            rows.append(endpoint("one-more"))

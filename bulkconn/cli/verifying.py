@@ -68,6 +68,8 @@ async def verify_ledger(trip: Trip, given: Given, interrupts: Interrupts) -> Ver
         "concurrency": run.settings.pace.concurrency,
     }
     await ledger.begin_run(run.run_id, now, settings)
+    counts, _ = await ledger.causes(round_id)
+    verified_before = sum(counts.values())
     total = await ledger.count_unverified(round_id, only_failing=only_failing)
     run.log.info("verification.begun", rows=total, goes_on_with=None if round_id == run.run_id else round_id)
     verifier = Verifier(run, trip.asker, trip.api, ledger, auth_of, round_id=round_id)
@@ -86,6 +88,7 @@ async def verify_ledger(trip: Trip, given: Given, interrupts: Interrupts) -> Ver
         duration_s=trip.duration_s,
         exit_code=code or verify_exit_code(counts, unknown, stopped=stopped),
         stopped=stopped,
+        verified_before=verified_before,
     )
     is_complete = stopped is None and not unknown
     await ledger.end_run(run.run_id, run.clock.now(), {**report.as_json(), "is_complete": is_complete})

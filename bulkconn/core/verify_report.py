@@ -38,8 +38,8 @@ class CauseGroup:
 class VerifyReport:
     """The result of a verification, also of the part of it that an earlier process did.
 
-    `unknown` are the rows of which the service did not say anything that can be relied upon, or that were
-    not come to.
+    `verified_before` are the rows whose word an earlier process of this round brought; `unknown` are those
+    of which the service said nothing that can be relied upon, or that were not come to.
     """
 
     run_id: str | None
@@ -51,6 +51,7 @@ class VerifyReport:
     duration_s: float
     exit_code: ExitCode
     stopped: Stop | None = None
+    verified_before: int = 0
 
     @property
     def rows(self) -> int:
@@ -65,6 +66,7 @@ class VerifyReport:
             "rows": self.rows,
             "counts": {verdict.value: self.counts.get(verdict, 0) for verdict in Verdict},
             "unknown": self.unknown,
+            "verified_before": self.verified_before,
             "groups": [group.as_json() for group in self.groups],
             "lookups": self.lookups,
             "stopped": self.stopped.as_json() if self.stopped else None,

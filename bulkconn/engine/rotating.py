@@ -63,6 +63,9 @@ class Failure:
 #: The gate sees to these; they use up no patience of the row.
 _WAITED_FOR: Final = frozenset({OutcomeKind.THROTTLED, OutcomeKind.TOKEN_REFUSED})
 _GONE: Final = Failure("gone", "the service knows no such connection")
+_LEASE_IS_OVER: Final = Outcome(
+    OutcomeKind.NOT_SENT, code="lease_is_over", message="the hold on the ledger was not renewed in time"
+)
 _STALE: Final = Failure("stale", "somebody else changed the connection twice while its parameters were sent")
 
 
@@ -185,6 +188,9 @@ class Rotator:
         token = await run.gate.slot(is_post=False)
         if token is None or run.stops.is_parked(place.sandbox, source):
             return None
+        if run.clock.elapsed_s() >= run.ledger.send_before_s:
+            # Another process may hold the ledger by now, with newer credentials.
+            return _LEASE_IS_OVER
         sent = Sent(token, run.clock.elapsed_s(), (place.sandbox, source), is_post=False)
         self.patches += 1
         said = classify_change(

@@ -17,6 +17,9 @@ def render_verification(report: VerifyReport) -> str:
     """Give the text that ends `verify`."""
     title = f"verify {report.run_id}: {plural(report.rows, 'connection')} in {duration(report.duration_s)}"
     lines = [title, *render_verdicts(report), f"this run: {plural(report.lookups, 'request')}"]
+    if report.verified_before:
+        before = plural(report.verified_before, "connection")
+        lines.append(f"it goes on: {before} of these had been verified before; --restart asks for all again")
     lines += render_causes(report)
     if report.stopped is not None:
         lines += render_stop(report.stopped)

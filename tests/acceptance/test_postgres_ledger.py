@@ -80,6 +80,30 @@ def test_second_process_is_turned_away_and_readers_are_not(
     check_exactly_once(emulator, place.export(url), 80)
 
 
+def test_connections_are_looked_after_over_postgres(
+    emulator: EmulatorProcess, place: Workplace, url: str
+) -> None:
+    """A verification that was killed is gone on with; credentials are rotated; tables are told."""
+    place.inventory(40)
+    assert place.run("run", "inventory.csv", "--ledger", url, BULKCONN_RATE="500").code == 0
+    words = ("verify", "--ledger", url, "--output", "json", "--timeout", "2")
+    before = emulator.counts()["api_requests"]
+    first = place.start(*words, "--rate", "40", "--concurrency", "4")
+    emulator.wait_for(lambda books: books["api_requests"] >= before + 30, first)
+    first.kill()
+    verified = run_once_free(place, *words, "--rate", "500")
+    assert verified.code == 0, (verified.out, verified.err)
+    assert verified.report["counts"]["ok"] == 40
+    assert 0 < verified.report["verified_before"] < 40
+    rotated = place.run("rotate", "inventory.csv", "--verify", "--ledger", url, "--output", "json")
+    assert rotated.code == 0, (rotated.out, rotated.err)
+    assert rotated.report["counts"]["rotated"] == rotated.report["verification"]["counts"]["ok"] == 40
+    etags = {one["name"]: one["etag"] for one in emulator.connections()}
+    assert {row["name"]: row["etag"] for row in place.export(url)} == etags
+    explored = place.run("explore", "--ledger", url)
+    assert (explored.code, len(explored.out.splitlines())) == (0, 81)
+
+
 def test_no_secret_is_in_a_dump_of_the_database(
     emulator: EmulatorProcess, place: Workplace, url: str
 ) -> None:

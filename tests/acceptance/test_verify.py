@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.acceptance.process import EmulatorProcess, Workplace
 
 _KEYS = (
-    *("run_id", "ledger", "rows", "counts", "unknown", "groups", "lookups"),
+    *("run_id", "ledger", "rows", "counts", "unknown", "verified_before", "groups", "lookups"),
     *("stopped", "duration_s", "exit_code"),
 )
 _ROWS = 30
@@ -166,6 +166,20 @@ def test_verify_without_permission_stops_with_4(emulator: EmulatorProcess, place
     assert place.run("verify", "--output", "json").report["counts"]["ok"] == _ROWS
 
 
+def test_verify_of_a_service_that_is_down_stops_after_max_wait(
+    emulator: EmulatorProcess, place: Workplace
+) -> None:
+    """An outage makes nothing missing or unreachable; the same command goes on once it is over."""
+    emulator.plan_faults(chances=[{"fault": "get_status_500", "probability": 1}])
+    ended = place.run("verify", "--max-wait", "3", "--output", "json")
+    assert ended.code == 4
+    check_form(ended.report, 4)
+    assert ended.report["unknown"] == _ROWS
+    assert "no definitive answer for 3 s" in ended.report["stopped"]["reason"]
+    emulator.plan_faults()
+    assert place.run("verify", "--output", "json").report["counts"]["ok"] == _ROWS
+
+
 def test_verify_takes_another_404_for_nothing(emulator: EmulatorProcess, place: Workplace) -> None:
     """A 404 that is not the service's own says nothing about a connection."""
     emulator.plan_faults(chances=[{"fault": "get_status_404_plain", "probability": 1}])
@@ -199,6 +213,7 @@ def test_verify_that_was_cut_off_is_gone_on_with(
     ended = place.run("verify", "--output", "json")
     assert ended.code == 1
     assert ended.report["counts"] == {"ok": _ROWS - 1, "unreachable": 1, "missing": 0, "changed": 0}
+    assert ended.report["verified_before"] == done
     assert len(emulator.requests("GET")) - before == 2 * (_ROWS - done)
     # That round is finished: the next one begins anew, as --restart does.
     assert place.run("verify", "--output", "json").report["lookups"] == 2 * _ROWS

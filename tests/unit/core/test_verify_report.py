@@ -35,6 +35,7 @@ def test_verify_report_as_json_has_the_documented_keys_in_order() -> None:
         ("rows", 6),
         ("counts", {"ok": 3, "unreachable": 0, "missing": 0, "changed": 2}),
         ("unknown", 1),
+        ("verified_before", 0),
         (
             "groups",
             [

@@ -197,6 +197,24 @@ def test_rollback_at_a_service_that_says_404_without_a_shape_stops_and_deletes_n
     assert emulator.counts()["connection_count"] == 3
 
 
+def test_rollback_through_an_outage_stops_and_the_same_command_goes_on(
+    emulator: EmulatorProcess, place: Workplace
+) -> None:
+    """A service that answers nobody uses up no row: --max-wait ends the command, and nothing is lost."""
+    place.inventory(30)
+    assert place.run("run", "inventory.csv").code == 0
+    emulator.plan_faults(queue=["delete_ok"] * 5, chances=["delete_status_500:1", "get_status_500:1"])
+    ended = place.run("rollback", "--yes", "--max-wait", "3")
+    told = ended.report["rollback"]
+    assert (ended.code, told["deleted"], told["left"]) == (4, 5, 25), (ended.out, ended.err)
+    assert sum(told["kept"].values()) == 0
+    assert "no definitive answer" in ended.report["stopped"]["reason"]
+    emulator.plan_faults()
+    again = place.run("rollback", "--yes")
+    assert (again.code, again.report["rollback"]["deleted"]) == (0, 25)
+    assert emulator.counts()["connection_count"] == 0
+
+
 def test_rollback_obeys_rate_and_429_and_renews_its_token(start_emulator: Any, open_workplace: Any) -> None:
     """DELETEs pass the one gate: pace, closed gate and a revoked token are as in a run."""
     emulator = start_emulator("--rate-limit", "20")

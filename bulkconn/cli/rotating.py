@@ -69,6 +69,8 @@ async def _rotate(given: Given, paths: Sequence[str], world: World) -> int:
 async def _check_and_rotate(
     trip: Trip, given: Given, checked: Checked, interrupts: Interrupts
 ) -> RotateReport:
+    # Nothing is sent before the work begins: until then a signal ends the command at once.
+    interrupts.on_first = interrupts.on_second = None
     held = (trip.ledger, trip.service)
     specs = await check_specs(given, checked, held, trip.engine)
     await take_stock(checked, trip.ledger, specs, reopen=Reopen())
@@ -82,6 +84,7 @@ async def _check_and_rotate(
     if specs is not None and specs.fresh:
         await trip.ledger.keep_specs(specs.fresh)
     checked.inventory.verify_unchanged()
+    interrupts.on_first, interrupts.on_second = trip.tour.interrupt, trip.tour.cut
     return await Rotation(trip, given, checked).work(interrupts)
 
 

@@ -74,7 +74,7 @@ async def test_flow_service_error_has_type_report_and_request_id(client: Client)
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [pytest.param("GET", "/flows", 404, id="path"), pytest.param("PUT", "/connections", 405, id="method")],
+    [pytest.param("GET", "/nowhere", 404, id="path"), pytest.param("PUT", "/connections", 405, id="method")],
 )
 async def test_unknown_route_gives_a_plain_error_that_is_counted(
     client: Client, method: str, path: str, status: int

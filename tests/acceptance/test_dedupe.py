@@ -103,6 +103,25 @@ def test_dedupe_of_a_name_that_the_ledger_does_not_own_deletes_nothing(
     assert ids_of(emulator) == before
 
 
+def test_dedupe_killed_midway_and_with_lost_answers_goes_on(
+    emulator: EmulatorProcess, place: Workplace
+) -> None:
+    """A DELETE whose answer was lost is asked for by id; after kill -9 the same command does the rest."""
+    place.inventory(25)
+    assert place.run("run", "inventory.csv").code == 0
+    own = ids_of(emulator)
+    for number in range(1, 26):
+        plant(emulator, f"db-{number:04d}")
+    emulator.plan_faults(chances=["delete_status_504_after:0.3", "delete_status_500:0.2", "get_reset:0.05"])
+    running = place.start("dedupe", "inventory.csv", "--yes", BULKCONN_RATE="40")
+    emulator.wait_for(lambda books: books["connection_count"] <= 40, running)
+    running.kill()
+    ended = place.run("dedupe", "inventory.csv", "--yes")
+    assert ended.code == 0, (ended.out, ended.err)
+    assert ids_of(emulator) == own
+    check_exactly_once(emulator, place.export(), 25)
+
+
 def test_dedupe_that_cannot_look_deletes_nothing(emulator: EmulatorProcess, place: Workplace) -> None:
     """A listing that fails, a ledger that is not there, an invalid inventory: exit 4, 2 and 3."""
     place.inventory(2)

@@ -141,6 +141,22 @@ def test_rollback_keeps_what_a_flow_uses_and_deletes_it_once_it_is_free(
     assert emulator.counts()["connection_count"] == 0
 
 
+def test_rollback_keeps_what_the_service_refuses_to_delete(
+    emulator: EmulatorProcess, place: Workplace
+) -> None:
+    """1416: not in this state. The row stays created, its code is told, and the same command tries again."""
+    place.inventory(4)
+    assert place.run("run", "inventory.csv").code == 0
+    emulator.plan_faults(queue=["delete_status_400"])
+    ended = place.run("rollback", "--yes")
+    told = ended.report["rollback"]
+    assert (ended.code, told["deleted"], told["kept"]["refused"]) == (1, 3, 1)
+    assert told["kept_rows"][0]["code"] == "1416-400"
+    assert ended.report["counts"]["created"] == 1
+    assert place.run("rollback", "--yes").code == 0
+    assert emulator.counts()["connection_count"] == 0
+
+
 def test_rollback_killed_midway_goes_on_where_it_was(emulator: EmulatorProcess, place: Workplace) -> None:
     """Kill -9, several times: what was deleted and not recorded is found gone; nothing else is touched."""
     place.inventory(150)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.names import ConnectionId, EndpointKey
-    from bulkconn.core.record import LedgerRecord
+    from bulkconn.core.record import LedgerRecord, RowStanding
     from bulkconn.core.reply import ListedConnection
 
 
@@ -52,7 +52,7 @@ class Reopen:
     codes: frozenset[str] = frozenset()
     deleted: bool = False
 
-    def takes_up(self, record: LedgerRecord) -> bool:
+    def takes_up(self, record: LedgerRecord | RowStanding) -> bool:
         """Tell whether a failed or deleted row leaves its state; no other finished row ever does."""
         if record.state is State.DELETED:
             return self.deleted
@@ -73,7 +73,9 @@ class PlannedAction:
     counts_as: str
 
 
-def plan_action(endpoint: Endpoint, record: LedgerRecord | None, *, reopen: Reopen) -> PlannedAction:
+def plan_action(
+    endpoint: Endpoint, record: LedgerRecord | RowStanding | None, *, reopen: Reopen
+) -> PlannedAction:
     """Decide from the ledger alone what a row needs.
 
     A held row that can have made no connection (nothing of it was ever in doubt, and it holds no id) is

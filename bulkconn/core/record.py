@@ -114,6 +114,8 @@ class RowStanding(NamedTuple):
     state: State
     fingerprint: str
     ambiguous: int
+    connection_id: ConnectionId | None = None
+    error_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

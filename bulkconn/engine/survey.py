@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bulkconn.core.names import EndpointKey
     from bulkconn.core.plan import Reopen
     from bulkconn.core.protocols import Ledger
-    from bulkconn.core.record import NameConflict
+    from bulkconn.core.record import NameConflict, RowStanding
 
 _SENT: Final = frozenset({State.SENDING, State.IN_DOUBT, State.CREATED, State.ADOPTED})
 
@@ -47,17 +47,21 @@ async def survey_batch(
 
     A conflicting endpoint is not counted: its row is invalid.
     """
-    conflicts = await ledger.conflicts(
-        [(one.key, one.sandbox, one.connection_spec_id, one.loose_name) for one in endpoints]
-    )
-    records = await ledger.records([one.key for one in endpoints])
+    standings = await ledger.standings([one.key for one in endpoints])
+    # A row that is finished as the inventory has it got its name when it entered.
+    unsure = [one for one in endpoints if not _is_finished(one, standings.get(one.key))]
+    conflicts = {}
+    if unsure:
+        conflicts = await ledger.conflicts(
+            [(one.key, one.sandbox, one.connection_spec_id, one.loose_name) for one in unsure]
+        )
     found: list[tuple[Endpoint, NameConflict]] = []
     for endpoint in endpoints:
         conflict = conflicts.get(endpoint.key)
         if conflict is not None:
             found.append((endpoint, conflict))
             continue
-        record = records.get(endpoint.key)
+        record = standings.get(endpoint.key)
         planned = plan_action(endpoint, record, reopen=reopen)
         counts_as = planned.counts_as
         survey.tally.add("in_doubt" if counts_as == "sending" else counts_as)
@@ -74,3 +78,11 @@ async def survey_batch(
         else:
             survey.skipped += 1
     return found
+
+
+def _is_finished(endpoint: Endpoint, standing: RowStanding | None) -> bool:
+    return (
+        standing is not None
+        and standing.state in {State.CREATED, State.ADOPTED}
+        and standing.fingerprint == endpoint.fingerprint
+    )

@@ -68,12 +68,15 @@ def read_records(db: Database, keys: Sequence[EndpointKey]) -> dict[EndpointKey,
 
 
 def read_standings(db: Database, keys: Sequence[EndpointKey]) -> dict[EndpointKey, RowStanding]:
-    """Look up state, fingerprint and ambiguous attempts by key; unknown keys are left out."""
+    """Look up what tells finished rows from others by key; unknown keys are left out."""
     found = {}
     for chunk in _chunks(keys):
-        sql = f"SELECT key, state, fingerprint, ambiguous FROM rows WHERE key IN ({_marks(chunk)})"  # noqa: S608 - our own names
-        for key, state, fingerprint, ambiguous in db.execute(sql, chunk):
-            found[key] = RowStanding(decode_state(state), fingerprint, ambiguous)
+        sql = (
+            "SELECT key, state, fingerprint, ambiguous, connection_id, error_code FROM rows "  # noqa: S608 - our own names
+            f"WHERE key IN ({_marks(chunk)})"
+        )
+        for key, state, *rest in db.execute(sql, chunk):
+            found[key] = RowStanding(decode_state(state), *rest)
     return found
 
 

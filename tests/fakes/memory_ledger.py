@@ -202,7 +202,10 @@ class MemoryLedger:
     async def standings(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, RowStanding]:
         """Look up only what tells finished rows from others."""
         rows = await self.records(keys)
-        return {key: RowStanding(row.state, row.fingerprint, row.ambiguous) for key, row in rows.items()}
+        return {
+            key: RowStanding(*(getattr(row, name) for name in RowStanding._fields))
+            for key, row in rows.items()
+        }
 
     async def doubted(self, *, after: EndpointKey | None, limit: int) -> list[LedgerRecord]:
         """Give rows in doubt, ordered by key."""

@@ -42,4 +42,4 @@ def test_changes_cannot_be_changed() -> None:
 
 def test_standing_reads_as_a_tuple() -> None:
     """It is read by the million, so it is no more than a tuple."""
-    assert RowStanding(State.CREATED, "f", 0) == (State.CREATED, "f", 0)
+    assert RowStanding(State.CREATED, "f", 0) == (State.CREATED, "f", 0, None, None)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ID = "0a1b2c3d-0000-4000-8000-00000000000f"
 OTHER = "0a1b2c3d-0000-4000-8000-0000000000aa"
 AUTH = "Own Authentication"
-_MARKS = {"host": "MARKHOST.example.com", "pin": "MARKPIN-4711", "Region_Name": "MARKREGION"}
+_MARKS = {"host": "MARKHOST.example.com", "pin": "MARKPIN-47110815-0333", "Region_Name": "MARKREGION"}
 _SCHEMA = {
     "type": "object",
     "properties": {
@@ -56,7 +56,7 @@ def leaks(place: Workplace, *ended: Any, but: tuple[str, ...] = ()) -> set[tuple
     return {
         (where, mark)
         for where, content in contents.items()
-        for mark in ("MARK", "4711")
+        for mark in ("MARK", "47110815-0333")
         if mark.encode() in content
     }
 

@@ -57,7 +57,7 @@ simulate: $(VENV)/.dev ## play SEEDS=2000 runs on virtual time, full of faults a
 .PHONY: bench
 bench: $(VENV)/.dev ## measure bulkconn beside the alternatives: half an hour on a quiet machine (BENCH="--only limits")
 	@$(MAKE) --no-print-directory VENV=$(VENV)/alternatives $(VENV)/alternatives/.alternatives
-	@BENCH_ALTERNATIVES=$(VENV)/alternatives $(BIN)/python -m benchmarks --json bench.json $(BENCH)
+	@BENCH_ALTERNATIVES=$(abspath $(VENV))/alternatives $(BIN)/python -m benchmarks --json bench.json $(BENCH)
 
 .PHONY: bench-short
 bench-short: ## the same in minutes: three rounds, fewer rows

@@ -19,7 +19,6 @@ from bulkconn.core.record import Target
 from bulkconn.engine.clock import SystemClock
 from bulkconn.engine.context import World
 from bulkconn.engine.service import Service
-from bulkconn.flowservice import ClientSettings, FlowService, ServerToServerToken, StaticToken, check_url
 from bulkconn.ledger.locate import locate_ledger
 from bulkconn.ledger.places import is_there, open_ledger
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from bulkconn.cli.given import Credentials, Given
     from bulkconn.core.names import EndpointKey
     from bulkconn.core.protocols import Clock, TokenSource
+    from bulkconn.flowservice import ClientSettings
     from bulkconn.ledger.locate import Place
     from bulkconn.ledger.stored import StoredLedger
 
@@ -65,6 +65,8 @@ def target_of(given: Given, org_id: str) -> Target:
     Raises:
         UsageError: the base URL must not be sent credentials.
     """
+    from bulkconn.flowservice import check_url  # noqa: PLC0415 - heavy; who only reads a ledger needs none of it
+
     base_url = check_url(given.text("base_url") or "", allow_http=given.is_on("insecure_http"))
     return Target(base_url, org_id)
 
@@ -109,6 +111,8 @@ async def open_service(given: Given, credentials: Credentials, clock: Clock) -> 
     Raises:
         UsageError: a URL, an id or a token cannot be used.
     """
+    from bulkconn.flowservice import FlowService, ServerToServerToken, StaticToken  # noqa: PLC0415 - heavy
+
     allow_http = given.is_on("insecure_http")
     settings = _client_settings(given, credentials, allow_http=allow_http)
     flow = FlowService(given.text("base_url") or "", settings, clock)
@@ -158,6 +162,7 @@ def _client_settings(given: Given, credentials: Credentials, *, allow_http: bool
     from pydantic import ValidationError  # noqa: PLC0415 - imported by `flowservice` anyway
 
     from bulkconn.core.errors import UsageError  # noqa: PLC0415 - only for the mistake below
+    from bulkconn.flowservice import ClientSettings  # noqa: PLC0415 - heavy
 
     try:
         return ClientSettings(

@@ -193,12 +193,14 @@ class Worker:
             raise OSError("the queue's worker ended")
 
     async def _sweep(self, app: procrastinate.App, thread: StoreThread) -> None:
+        # Never opened: it queues jobs within the ledger's own transaction, which is not asynchronous.
+        within = make_app(self._place, connections=1)
         while True:
             # Past it the queue's connections are made anew: its own worker may wait for an answer for ever.
             async with asyncio.timeout(_ANSWER_S):
                 taken = await take_from_the_dead(app)
             orphans = await thread.call(
-                lambda store: cast("PostgresStore", store).transact(lambda db: defer_orphans(app, db))
+                lambda store: cast("PostgresStore", store).transact(lambda db: defer_orphans(within, db))
             )
             if taken or orphans:
                 self._log.info("queue.swept", taken=taken, orphans=orphans)

@@ -9,6 +9,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from tests.acceptance.process import check_exactly_once
@@ -35,7 +36,7 @@ def server() -> Iterator[Postgres]:
 def fleet(place: Workplace, server: Postgres) -> Workplace:
     """Give a workplace whose ledger is in that server."""
     place.env |= {"BULKCONN_LEDGER": server.url(), "BULKCONN_RATE": "60"}
-    place.env |= {"BULKCONN_SETTLE_GRACE": "1", "BULKCONN_TIMEOUT": "2"}
+    place.env |= {"BULKCONN_SETTLE_GRACE": "1", "BULKCONN_TIMEOUT": "2", "BULKCONN_DEBUG": "1"}
     return place
 
 
@@ -151,3 +152,17 @@ def test_worker_whose_database_is_silent_ends_when_it_is_told_to(
         assert "Traceback" not in ended.err
     assert begin(fleet).wait().code == 0
     check_exactly_once(emulator, fleet.export(), 300)
+
+
+def test_shards_whose_jobs_are_gone_get_new_ones(
+    emulator: EmulatorProcess, fleet: Workplace, server: Postgres
+) -> None:
+    """A queue that was emptied by hand loses no row: what has work left and no job is queued again."""
+    submit(fleet, 20, 10)
+    with psycopg.connect(server.url(), autocommit=True) as db:
+        db.execute("SET search_path = bulkconn")
+        db.execute("DELETE FROM procrastinate_jobs")
+    ended = begin(fleet).wait()
+    assert ended.code == 0, ended.err
+    assert '"orphans":2' in ended.err
+    check_exactly_once(emulator, fleet.export(), 20)

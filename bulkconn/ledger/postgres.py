@@ -278,7 +278,8 @@ class PostgresStore(SqlStore):
             asked_s = self._elapsed_s()
             if fence(db, lease, commit_no, lease_s):
                 results[:] = [work(db)]
-            self._asked_s = asked_s
+                # Only who renewed the lease counts from here: what was done before renewed it then.
+                self._asked_s = asked_s
 
         try:
             self._persist(lambda: self._transact(fenced))

@@ -339,8 +339,9 @@ async def test_connection_cut_between_commits_costs_nothing(url: str) -> None:
 async def test_commit_whose_answer_was_lost_is_done_exactly_once(
     url: str, is_done: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The number behind the fence tells whether a COMMIT that was cut off took effect."""
-    async with held(url, replace(FIRST, lease_s=30.0)) as ledger:
+    """The number behind the fence tells whether a COMMIT took effect; the lease counts from the one that did."""
+    clock = HandClock(passed_s=500.0)
+    async with held(url, replace(FIRST, lease_s=30.0), clock) as ledger:
         await fill(ledger, ROW)
         original = PostgresStore._transact
         cuts = 1
@@ -352,10 +353,12 @@ async def test_commit_whose_answer_was_lost_is_done_exactly_once(
             cuts -= 1
             if is_done:
                 original(self, work)
+            clock.passed_s += 5.0
             raise psycopg.OperationalError("the connection is lost")
 
         monkeypatch.setattr(PostgresStore, "_transact", transact)
         await ledger.commit([intent(ROW)])
+        assert ledger.send_before_s == (530.0 if is_done else 535.0)
         assert (await ledger.records([ROW.key]))[ROW.key].attempts == 1
     assert facts(url) == [("intent", None)]
 

@@ -339,7 +339,7 @@ async def test_connection_cut_between_commits_costs_nothing(url: str) -> None:
 async def test_commit_whose_answer_was_lost_is_done_exactly_once(
     url: str, is_done: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The number behind the fence tells whether a COMMIT took effect; the lease counts from the one that did."""
+    """The number behind the fence tells whether a COMMIT was done; the lease counts from the one that was."""
     clock = HandClock(passed_s=500.0)
     async with held(url, replace(FIRST, lease_s=30.0), clock) as ledger:
         await fill(ledger, ROW)

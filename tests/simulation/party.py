@@ -15,8 +15,8 @@ from bulkconn.engine.run import Engine
 from bulkconn.engine.service import Service as EngineService
 from bulkconn.engine.survey import Survey, survey_batch
 from bulkconn.ledger.stored import StoredLedger
+from tests.simulation.door import Door
 from tests.simulation.loop import VirtualClock
-from tests.simulation.service import Door
 from tests.simulation.writer import VirtualWriter
 
 if TYPE_CHECKING:

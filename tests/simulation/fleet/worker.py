@@ -17,11 +17,11 @@ from bulkconn.fleet.worker import WorkerSettings
 from bulkconn.ledger.postgres import PostgresStore
 from bulkconn.ledger.postgres_url import parse_place
 from tests.simulation.disk import TARGET
+from tests.simulation.door import Door
 from tests.simulation.fleet.hub import Seat
 from tests.simulation.fleet.server import Link
 from tests.simulation.fleet.thread import VirtualThread, WorkerClock
 from tests.simulation.party import Secrets
-from tests.simulation.service import Door
 
 if TYPE_CHECKING:
     from bulkconn.core.endpoint import ConnectionRequest

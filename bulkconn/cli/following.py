@@ -29,9 +29,13 @@ _MESSAGE_LENGTH: Final = 300
 
 
 class Follower:
-    """A `Listener` for one run. `survey` is what the first pass found; None for a settle."""
+    """A `Listener` for one run. `survey` is what the first pass found; None for a settle.
 
-    def __init__(self, clock: Clock, survey: Survey | None = None) -> None:
+    Without `hears_rows` it may not learn how far sources are, nor of errors: what a log line does not show.
+    """
+
+    def __init__(self, clock: Clock, survey: Survey | None = None, *, hears_rows: bool = True) -> None:
+        self.hears_rows = hears_rows
         self._clock = clock
         self._rows: Counter[str] = Counter()
         self._done: Counter[str] = Counter()
@@ -44,8 +48,6 @@ class Follower:
         self._paced_at_s = 0.0
         self._closed_s = 0.0
         self._closed_since_s: float | None = None
-        #: When the youngest doubt arose; None: none did.
-        self.doubt_at_s: float | None = None
 
     @property
     def sources(self) -> list[SourceStanding]:
@@ -103,9 +105,7 @@ class Follower:
         if fact.is_counted:
             self._done[source] += (to in _DONE) - (fact.was in _DONE)
             self._failed[source] += (to is State.FAILED) - (fact.was is State.FAILED)
-        if to is State.IN_DOUBT:
-            self.doubt_at_s = self._clock.elapsed_s()
-        elif to in _TROUBLE:
+        if to in _TROUBLE:
             why = fact.move.error_message or fact.move.error_code or ""
             self._note(at, fact.row.name or fact.row.key, to.value, why)
 

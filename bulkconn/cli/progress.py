@@ -96,8 +96,8 @@ def _eta_s(
     speed = min(pace, sent / open_s) if sent > 0 and open_s > 0 else pace
     left_s = run.gate.closed_for_s + pending / speed if pending and speed > 0 else None
     grace_s = run.settings.patience.settle_grace_s
-    if in_doubt and grace_s is not None and follower is not None and follower.doubt_at_s is not None:
-        doubt_s = max(0.0, follower.doubt_at_s + grace_s - run.clock.elapsed_s())
+    if in_doubt and grace_s is not None and run.doubt_at_s is not None:
+        doubt_s = max(0.0, run.doubt_at_s + grace_s - run.clock.elapsed_s())
         return doubt_s if left_s is None else max(left_s, doubt_s)
     return left_s
 
@@ -109,7 +109,7 @@ async def showing(
     """Show progress for the length of the block."""
     began_s = engine.run.clock.elapsed_s()
     audience = engine.run.world.listener
-    follower = Follower(engine.run.clock, survey)
+    follower = Follower(engine.run.clock, survey, hears_rows=is_live and _is_terminal())
     if isinstance(audience, Audience):
         audience.add(follower)
 

@@ -330,6 +330,14 @@ class SecretResolver(Protocol):
 class Listener(Protocol):
     """Somebody who wants to know what a run does; told at once, on the event loop, so it must not wait."""
 
+    @property
+    def hears_rows(self) -> bool:
+        """Whether it wants to hear of single rows and requests too: a large run has millions of them.
+
+        Where nobody does, these facts are not even made. One that says no may hear of them nevertheless.
+        """
+        ...
+
     def hear(self, fact: Fact, at: datetime, run_id: RunId | None) -> None:
         """Take note of a fact of a run (None: of a command whose run did not begin); must not raise."""
         ...

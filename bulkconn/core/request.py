@@ -13,7 +13,7 @@ from bulkconn.core.secret import SecretRef, SecretStr
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bulkconn.core.endpoint import Endpoint, ParamValue
+    from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.secret import SecretValue
     from bulkconn.core.source import StringPart
 
@@ -51,6 +51,8 @@ def build_request(
             name: _value(
                 value, resolved, is_encoded=name in endpoint.encoded, types=endpoint.types.get(name, ())
             )
+            if isinstance(value, SecretRef | BuiltString)
+            else value
             for name, value in endpoint.params
         },
         connection_spec_id=endpoint.connection_spec_id,
@@ -75,12 +77,12 @@ def secret_values(request: ConnectionRequest) -> tuple[str, ...]:
 
 
 def _value(
-    value: ParamValue,
+    value: SecretRef | BuiltString,
     resolved: Mapping[SecretRef, SecretStr],
     *,
     is_encoded: bool,
     types: tuple[str, ...] = (),
-) -> str | bool | SecretStr:
+) -> SecretStr:
     if isinstance(value, SecretRef):
         secret = _resolved(value, resolved)
         if is_encoded and is_clear_key(secret.get_secret_value()):
@@ -93,10 +95,8 @@ def _value(
                 f"what {value.uri} holds is not of the type that the service asks for ({', '.join(types)})"
             )
         return secret
-    if isinstance(value, BuiltString):
-        texts = [(part, _text(part, given, value.remedy, resolved)) for part, given in value.parts]
-        return SecretStr(build_string(value.pattern, texts))
-    return value
+    texts = [(part, _text(part, given, value.remedy, resolved)) for part, given in value.parts]
+    return SecretStr(build_string(value.pattern, texts))
 
 
 def _text(

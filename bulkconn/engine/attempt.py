@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from bulkconn.core.classify import classify_create
 from bulkconn.core.errors import AnsweredLate, LedgerError
-from bulkconn.core.facts import RowTaken
 from bulkconn.core.lifecycle import State
 from bulkconn.core.names import ConnectionId
 from bulkconn.core.outcome import Outcome, OutcomeKind, Scope
@@ -77,7 +76,7 @@ class Attempter:
         if row.state is State.IN_DOUBT and row.is_stale(run.clock.elapsed_s()):
             self._look_first(row)
             return
-        run.tell(RowTaken(row.whom))
+        run.tell_taken(row)
         if not await self._clearance.is_given(row, endpoint):
             return
         if row.state is State.PENDING and row.ambiguous and self._settler.is_used_up(row):

@@ -22,6 +22,8 @@ class Audience:
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
         self._listeners: tuple[Listener, ...] = ()
+        #: Whether anybody wants to hear of single rows and requests.
+        self.hears_rows = False
 
     @classmethod
     def joined(cls, world: World, listener: Listener) -> World:
@@ -34,7 +36,7 @@ class Audience:
 
     def add(self, listener: Listener) -> None:
         """Let somebody hear from now on."""
-        self._listeners = (*self._listeners, listener)
+        self._set((*self._listeners, listener))
 
     def hear(self, fact: Fact, at: datetime, run_id: RunId | None) -> None:
         """Tell everybody."""
@@ -42,5 +44,9 @@ class Audience:
             try:
                 one.hear(fact, at, run_id)
             except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop a run
-                self._listeners = tuple(other for other in self._listeners if other is not one)
+                self._set(tuple(other for other in self._listeners if other is not one))
                 self._log.warning("listener.failed", listener=type(one).__name__, error=type(error).__name__)
+
+    def _set(self, listeners: tuple[Listener, ...]) -> None:
+        self._listeners = listeners
+        self.hears_rows = any(one.hears_rows for one in listeners)

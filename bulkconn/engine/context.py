@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from bulkconn.core.facts import RowMoved
+from bulkconn.core.facts import RowMoved, RowTaken
+from bulkconn.core.lifecycle import State
 from bulkconn.core.report import Tally, ThisRun
 from bulkconn.engine.telling import tell_nobody
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from bulkconn.core.lifecycle import State
     from bulkconn.core.names import EndpointKey, RunId
     from bulkconn.core.protocols import Clock, ConnectionApi, Ledger, Listener, SecretResolver
     from bulkconn.core.record import Change, Move
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from bulkconn.engine.rows import Row, WorkQueue
     from bulkconn.engine.stops import Stops
     from bulkconn.engine.telling import Tell
+
+#: As what a row in a state counts.
+_COUNT_NAMES: Final = {state: state.value for state in State} | {State.SENDING: State.IN_DOUBT.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +74,22 @@ class RunContext:
     left_in_doubt: set[EndpointKey] = field(default_factory=set)
     #: Rows whose intent is durable and whose answer is not: the tally counts them as in doubt.
     sending: int = 0
+    #: When the youngest doubt of this run arose; None: none did.
+    doubt_at_s: float | None = None
+    #: The world's, which every row asks for a dozen times.
+    clock: Clock = field(init=False)
+    dice: Random = field(init=False)
+    log: FilteringBoundLogger = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take from the world what is asked for all the time."""
+        self.clock, self.dice, self.log = self.world.clock, self.world.dice, self.world.log
 
     @property
-    def clock(self) -> Clock:
-        """Time."""
-        return self.world.clock
-
-    @property
-    def dice(self) -> Random:
-        """Chance."""
-        return self.world.dice
-
-    @property
-    def log(self) -> FilteringBoundLogger:
-        """Where facts are told."""
-        return self.world.log
+    def tells_rows(self) -> bool:
+        """Whether anybody wants to hear of single rows."""
+        listener = self.world.listener
+        return listener is not None and listener.hears_rows
 
     async def move(self, row: Row, move: Move, *, before: Sequence[Change] = ()) -> None:
         """Make a row's move durable, then let the row and the tally follow.
@@ -99,20 +103,28 @@ class RunContext:
 
     def tell_moved(self, row: Row, move: Move, was: State) -> None:
         """Tell of a move that is durable."""
-        if self.tell is not tell_nobody:
+        if self.tells_rows:
             self.tell(RowMoved(row.whom, move, was, row.attempts, is_counted=row.counted))
+
+    def tell_taken(self, row: Row) -> None:
+        """Tell that work on a row begins."""
+        if self.tells_rows:
+            self.tell(RowTaken(row.whom))
 
     def follow(self, row: Row, state: State) -> None:
         """Let row and tally follow a move that is durable."""
-        if state in {"pending", "sending"}:
-            self.edited.discard(row.key)
+        was, key = row.state, row.key
+        if state is State.PENDING or state is State.SENDING:
+            self.edited.discard(key)
+        elif state is State.IN_DOUBT:
+            self.doubt_at_s = self.clock.elapsed_s()
         if row.counted:
-            self.tally.move(self.count_name(row.key, row.state), self.count_name(row.key, state))
-        self.sending += (state == "sending") - (row.state == "sending")
+            self.tally.move(self.count_name(key, was), self.count_name(key, state))
+        self.sending += (state is State.SENDING) - (was is State.SENDING)
         row.state = state
 
     def count_name(self, key: EndpointKey, state: State) -> str:
         """Say as what a row of the inventory counts in a state."""
-        if state in {"created", "adopted"} and key in self.edited:
+        if key in self.edited and state in {State.CREATED, State.ADOPTED}:
             return "changed"
-        return "in_doubt" if state == "sending" else state.value
+        return _COUNT_NAMES[state]

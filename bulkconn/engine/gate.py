@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -45,12 +44,8 @@ class Weather(Enum):
     TRIAL = "trial"
 
 
-@dataclass(slots=True, eq=False)
-class _Ticket:
-    """Somebody who waits for a slot. A lookup's may wait; a POST's holds a durable intent."""
-
-    future: asyncio.Future[Token | None]
-    is_post: bool
+#: Somebody who waits for a slot.
+_Ticket = asyncio.Future["Token | None"]
 
 
 class Gate:
@@ -80,7 +75,9 @@ class Gate:
         self._closings = 0
         self._aboard = 0
         self._boarding: deque[tuple[Label, asyncio.Future[bool]]] = deque()
-        self._tickets: deque[_Ticket] = deque()
+        #: POSTs that wait for a slot: each holds a durable intent. Lookups may wait.
+        self._posts: deque[_Ticket] = deque()
+        self._lookups: deque[_Ticket] = deque()
         self._probe: asyncio.Future[Token | None] | None = None
         self._last_label: Label | None = None
         self._wake = asyncio.Event()
@@ -125,10 +122,10 @@ class Gate:
         """
         if self._stops.is_stopping:
             return None
-        ticket = _Ticket(asyncio.get_running_loop().create_future(), is_post)
-        self._tickets.append(ticket)
+        ticket: _Ticket = asyncio.get_running_loop().create_future()
+        (self._posts if is_post else self._lookups).append(ticket)
         self._wake.set()
-        return await ticket.future
+        return await ticket
 
     async def probe_slot(self) -> Token | None:
         """Wait for a slot that an outage does not close (a Retry-After does); None when the run stops."""
@@ -143,6 +140,9 @@ class Gate:
     @property
     def closed_for_s(self) -> float:
         """Seconds until the gate opens again by itself; 0 when it is open."""
+        if not self._closed_until_s:
+            # It was never closed here, as in most runs, and is asked several times a row.
+            return self.pace.closed_for_s
         return max(0.0, self._closed_until_s - self._clock.elapsed_s(), self.pace.closed_for_s)
 
     def on_accepted(self) -> None:
@@ -260,29 +260,24 @@ class Gate:
         token = await self._fresh_token()
         if token is None:
             return True
-        await self.pace.acquire(len(self._tickets))
+        await self.pace.acquire(len(self._posts) + len(self._lookups))
         if self.closed_for_s > 0.0 or self._stops.is_stopping or self._is_token_refused:
             return True
         if self._has_tickets():
-            self._next_ticket().future.set_result(token)
+            self._next_ticket().set_result(token)
         return True
 
     def _has_tickets(self) -> bool:
         """Drop the tickets of those who were cancelled, and tell whether any is left."""
-        while self._tickets and self._tickets[0].future.done():
-            self._tickets.popleft()
-        return bool(self._tickets)
+        for tickets in (self._posts, self._lookups):
+            while tickets and tickets[0].done():
+                tickets.popleft()
+        return bool(self._posts or self._lookups)
 
     def _next_ticket(self) -> _Ticket:
         """Take POSTs and lookups in turn while both wait: a durable intent must not wait long."""
-        wants_post = not self._was_post
-        ticket = next(
-            (one for one in self._tickets if one.is_post == wants_post and not one.future.done()),
-            self._tickets[0],
-        )
-        self._tickets.remove(ticket)
-        self._was_post = ticket.is_post
-        return ticket
+        self._was_post = bool(self._posts) and not (self._was_post and self._lookups)
+        return (self._posts if self._was_post else self._lookups).popleft()
 
     async def _serve_probe(self, future: asyncio.Future[Token | None]) -> None:
         token = await self._fresh_token()
@@ -363,16 +358,17 @@ class Gate:
         await self._stops.pause(wait_s)
 
     def _turn_posts_away(self) -> None:
-        for ticket in [ticket for ticket in self._tickets if ticket.is_post]:
-            self._tickets.remove(ticket)
-            if not ticket.future.done():
-                ticket.future.set_result(None)
+        for ticket in self._posts:
+            if not ticket.done():
+                ticket.set_result(None)
+        self._posts.clear()
 
     def _turn_all_away(self) -> None:
-        for ticket in self._tickets:
-            if not ticket.future.done():
-                ticket.future.set_result(None)
-        self._tickets.clear()
+        self._turn_posts_away()
+        for ticket in self._lookups:
+            if not ticket.done():
+                ticket.set_result(None)
+        self._lookups.clear()
         for _, future in self._boarding:
             if not future.done():
                 future.set_result(False)

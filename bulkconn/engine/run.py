@@ -66,8 +66,8 @@ class Engine:
         tell = telling(world.listener, world.clock, run_id)
         gate = Gate(pace, service.tokens, world, stops=self.stops, patience=patience, tell=tell)
         api = service.connections
-        if tell is not tell_nobody:
-            api = ToldConnections(api, world.clock, tell, self._row_at_work)
+        if world.listener is not None:
+            api = ToldConnections(api, world.listener, world.clock, tell, self._row_at_work)
         self.run = RunContext(
             run_id=run_id,
             settings=settings,

@@ -8,7 +8,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, assert_never
 
-from bulkconn.core.facts import RowStaysInDoubt, RowTaken
+from bulkconn.core.facts import RowStaysInDoubt
 from bulkconn.core.lifecycle import State
 from bulkconn.core.names import loose_name
 from bulkconn.core.pace import backoff_s
@@ -100,7 +100,7 @@ class Settler:
         if run.stops.is_parked(row.sandbox, row.source):
             self._close(row)
             return
-        run.tell(RowTaken(row.whom))
+        run.tell_taken(row)
         found = await self._complete_lookup(row.sent_as, row.sandbox)
         if found is None:
             await self._not_known(row)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bulkconn.core.reply import Reply
 
     Tell = Callable[[Fact], None]
+    ForWhom = Callable[[], EndpointKey | None]
 
 #: Seconds by which a closed gate must stay closed longer for that to be news.
 _LONGER_S: Final = 0.5
@@ -87,19 +88,24 @@ class GateNews:
 class ToldConnections:
     """A `ConnectionApi` that tells of every request that goes through it; of one that is cut off too.
 
+    Nothing where the listener does not want to hear of rows.
+
     `for_whom` gives the row at work, None where there is none.
     """
 
     def __init__(
-        self, api: ConnectionApi, clock: Clock, tell: Tell, for_whom: Callable[[], EndpointKey | None]
+        self, api: ConnectionApi, listener: Listener, clock: Clock, tell: Tell, for_whom: ForWhom
     ) -> None:
         self._api = api
+        self._listener = listener
         self._clock = clock
         self._tell = tell
         self._for_whom = for_whom
 
     async def create(self, request: ConnectionRequest, token: Token) -> Reply | Fault:
         """Send one POST. Repeat: not safe."""
+        if not self._listener.hears_rows:
+            return await self._api.create(request, token)
         began_s, result = self._clock.elapsed_s(), "cut_off"
         try:
             reply = await self._api.create(request, token)
@@ -110,6 +116,8 @@ class ToldConnections:
 
     async def list_page(self, query: PageQuery, token: Token) -> Reply | Fault:
         """Fetch one page. Repeat: safe."""
+        if not self._listener.hears_rows:
+            return await self._api.list_page(query, token)
         began_s, result = self._clock.elapsed_s(), "cut_off"
         try:
             reply = await self._api.list_page(query, token)

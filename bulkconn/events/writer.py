@@ -55,6 +55,8 @@ class EventWriter:
     `on_trouble` is called, on its thread, once when a line could not be written, with why.
     """
 
+    hears_rows = True
+
     def __init__(self, descriptor: int, on_trouble: Callable[[str], None], *, closes: bool = True) -> None:
         self._descriptor = descriptor
         self._on_trouble = on_trouble

@@ -24,6 +24,8 @@ _GATHER_S: Final = 1.0
 class PaceKeeper:
     """A `Listener`. What it cannot write is lost without harm, and stops nothing."""
 
+    hears_rows = False
+
     def __init__(self, ledger: StoredLedger | None = None) -> None:
         self._ledger = ledger
         self._notes: dict[RunId, list[PaceNote]] = {}

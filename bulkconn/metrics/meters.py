@@ -31,6 +31,8 @@ class Meters:
     numbers is nought: shards in a queue and leases.
     """
 
+    hears_rows = True
+
     def __init__(self, clock: Clock, pacer: Pacer | None = None) -> None:
         self.registry = CollectorRegistry()
         self._clock = clock

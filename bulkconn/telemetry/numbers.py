@@ -24,6 +24,8 @@ _OUTCOMES: Final = frozenset({State.CREATED, State.ADOPTED, State.FAILED, State.
 class Numbers:
     """A `Listener` that counts facts."""
 
+    hears_rows = True
+
     def __init__(self, meter: Meter) -> None:
         self._pace: tuple[float, float] | None = None
         self._rows = meter.create_counter("bulkconn.rows", "{row}", "Rows moved to a state.")

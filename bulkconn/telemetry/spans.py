@@ -43,6 +43,8 @@ _METHODS: Final = {RequestKind.POST: "POST", RequestKind.LOOKUP: "GET"}
 class Spans:
     """A `Listener` that makes spans of facts."""
 
+    hears_rows = True
+
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
         self._runs: dict[RunId | None, Span] = {}

@@ -171,6 +171,8 @@ async def test_numbers_agree_with_the_report(tmp_path: Path) -> None:
 class Broken:
     """A listener with a defect."""
 
+    hears_rows = True
+
     def hear(self, *_: object) -> None:
         """Fail."""
         raise ValueError("s3cret")

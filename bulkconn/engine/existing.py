@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bulkconn.core.endpoint import Endpoint
+    from bulkconn.core.names import RunId
     from bulkconn.core.reply import ListedConnection
     from bulkconn.engine.context import RunContext
     from bulkconn.engine.lookup import Looker
@@ -22,21 +23,64 @@ if TYPE_CHECKING:
 #: Connections that one page of a listing brings.
 _PAGE_ITEMS: Final = 100
 
-#: A sandbox's connections by loose name; None where a query a name is cheaper.
+#: Seconds for which a listing serves other engines, counted from when it began.
+SHARED_FOR_S: Final = 60.0
+#: Connections that are kept for other engines.
+_SHARED_MAX: Final = 50_000
+
+#: A sandbox's connections by loose name.
 _Index = dict[str, list["ListedConnection"]]
+
+
+class SharedNames:
+    """What engines of one process listed, for engines of the same run that come after them.
+
+    Of the same run alone: its listings began after it was submitted, so they show what was put right before.
+    One engine uses a listing to its own end, however long that takes, so a minute more is little.
+    """
+
+    def __init__(self) -> None:
+        #: When a listing began, and the index made of it; the oldest first.
+        self._kept: dict[tuple[RunId, str], tuple[float, _Index]] = {}
+        self._session = 0
+        self._since_s = float("-inf")
+
+    def on_session(self, session: int, now_s: float) -> None:
+        """Count nothing from before `now_s` if the ledger's database is spoken to in another session.
+
+        A database that fails over may come back without its last commits. Then what these made must be seen
+        by a listing, since the ledger does not know of it any more.
+        """
+        if session != self._session:
+            self._session, self._since_s = session, now_s
+
+    def keep(self, run_id: RunId, sandbox: str, begun_s: float, index: _Index) -> None:
+        """Keep a complete listing; where that is too much the oldest go."""
+        self._kept.pop((run_id, sandbox), None)
+        self._kept[run_id, sandbox] = (begun_s, index)
+        while sum(len(kept) for _, kept in self._kept.values()) > _SHARED_MAX:
+            del self._kept[next(iter(self._kept))]
+
+    def find(self, run_id: RunId, sandbox: str, now_s: float) -> _Index | None:
+        """Give a listing that is young enough, if there is one."""
+        begun_s, index = self._kept.get((run_id, sandbox), (float("-inf"), {}))
+        return index if begun_s >= max(self._since_s, now_s - SHARED_FOR_S) else None
 
 
 class ExistingNames:
     """Knows which connections bear a name, by one listing per sandbox or a query a name.
 
     The listing is taken when it costs no more requests than the rows that are to be sent there
-    (`to_send`, by sandbox). It is taken once, at the sandbox's first row.
+    (`to_send`, by sandbox). It is taken once, at the sandbox's first row, unless one is `shared`.
     """
 
-    def __init__(self, run: RunContext, looker: Looker, to_send: Mapping[str, int]) -> None:
+    def __init__(
+        self, run: RunContext, looker: Looker, to_send: Mapping[str, int], shared: SharedNames | None = None
+    ) -> None:
         self._run = run
         self._looker = looker
         self._to_send = to_send
+        self._shared = shared or SharedNames()
         self._loads: dict[str, asyncio.Task[_Index | None]] = {}
 
     async def like_named(self, endpoint: Endpoint) -> tuple[ListedConnection, ...] | None:
@@ -68,6 +112,11 @@ class ExistingNames:
         await asyncio.gather(*self._loads.values(), return_exceptions=True)
 
     async def _load(self, sandbox: str) -> _Index | None:
+        """Give a sandbox's connections; None where a query a name is cheaper, or nothing can be known now."""
+        run = self._run
+        shared = self._shared.find(run.run_id, sandbox, run.clock.elapsed_s())
+        if shared is not None:
+            return shared
         connections = await self._looker.count(sandbox)
         if not self._may_send_to(sandbox):
             return None
@@ -77,9 +126,11 @@ class ExistingNames:
         if found is None:
             self._park(sandbox)
             return None
+        begun_s, listing = found
         index: _Index = {}
-        for item in found[1].items:
+        for item in listing.items:
             index.setdefault(loose_name(item.name), []).append(item)
+        self._shared.keep(run.run_id, sandbox, begun_s, index)
         return index
 
     def _may_send_to(self, sandbox: str) -> bool:

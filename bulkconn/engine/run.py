@@ -83,6 +83,7 @@ class Engine:
             queue=WorkQueue(),
             tell=tell,
         )
+        self._names = service.names
         self._error: BulkconnError | None = None
         self._defects: list[BaseException] = []
         self._attempter: Attempter | None = None
@@ -178,7 +179,7 @@ class Engine:
             raise self._error
 
     async def _onboarding(self, endpoints: Callable[[], Iterable[Endpoint]]) -> None:
-        existing = ExistingNames(self.run, self._looker, self._survey.to_send)
+        existing = ExistingNames(self.run, self._looker, self._survey.to_send, self._names)
         clearance = Clearance(self.run, existing=existing, looker=self._looker, settler=self._settler)
         attempter = Attempter(self.run, clearance=clearance, settler=self._settler, outage=self._outage)
         self._attempter = attempter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from bulkconn.core.errors import (
     BulkconnError,
@@ -21,6 +21,7 @@ from bulkconn.core.plan import OnExisting, Reopen
 from bulkconn.core.source import PlatformCloud
 from bulkconn.core.validation import RowDefaults, Validator
 from bulkconn.engine.audience import Audience
+from bulkconn.engine.existing import SharedNames
 from bulkconn.engine.run import Engine
 from bulkconn.engine.survey import Survey, survey_batch
 from bulkconn.fleet.one_renewal import OneRenewal
@@ -49,8 +50,10 @@ if TYPE_CHECKING:
     from bulkconn.engine.service import Service
     from bulkconn.fleet.worker import WorkerSettings
     from bulkconn.inventory.network import Network
+    from bulkconn.ledger.postgres import PostgresStore
     from bulkconn.ledger.postgres_url import PostgresPlace
     from bulkconn.ledger.shards import Shard
+    from bulkconn.ledger.sql_store import SqlStore
     from bulkconn.ledger.writer import StoreThread
     from bulkconn.metrics.meters import Meters
 
@@ -102,7 +105,9 @@ class ShardWork:
     ) -> None:
         self._place = place
         self._reader = reader
-        service = dataclasses.replace(means.service, tokens=OneRenewal(means.service.tokens))
+        self._names = SharedNames()
+        tokens = OneRenewal(means.service.tokens)
+        service = dataclasses.replace(means.service, tokens=tokens, names=self._names)
         self._means = dataclasses.replace(means, service=service)
         self._settings = settings
         self._clock = clock
@@ -147,6 +152,9 @@ class ShardWork:
         except LedgerLocked:
             raise Again(_HELD_S) from None
         try:
+            # With the lease in hand: from now on the fence tells whether the database forgot anything.
+            session = await self._reader.call(_session)
+            self._names.on_session(session, self._clock.elapsed_s())
             await self._work(shard, ledger)
         except LeaseLost as lost:
             self._log.warning("shard.lost", shard=shard.shard_no, run_id=shard.run_id, reason=str(lost))
@@ -308,6 +316,12 @@ class ShardWork:
     async def _mark(self, ledger: ShardLedger, shard: Shard, news: ShardNews) -> None:
         now = self._clock.now()
         await ledger.write(lambda db: mark_shard(db, shard.shard_id, news, now))
+
+
+def _session(store: SqlStore) -> int:
+    """Hear from the database, and give the number of the connection by which it answered."""
+    store.read(lambda db: db.execute("SELECT 1").fetchone())
+    return cast("PostgresStore", store).sessions
 
 
 def _checked(shard: Shard, part: Slice, content: bytes, schemes: Collection[str]) -> Sequence[Endpoint]:

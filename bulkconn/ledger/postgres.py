@@ -87,7 +87,8 @@ class PostgresStore(SqlStore):
         self._quiet_at_s = float("-inf")
         self._send_before_s = float("-inf")
         self._asked_s = 0.0
-        self._was_connected = False
+        #: How often a connection was made: as long as it stays the same, so does the server behind it.
+        self.sessions = 0
 
     # --- who it is ------------------------------------------------------------------------------
 
@@ -317,7 +318,7 @@ class PostgresStore(SqlStore):
             raise self._broken
         if self._db is None or self._db.connection.closed:
             self._db = PostgresDatabase(connect(self._place))
-            self._was_connected = True
+            self.sessions += 1
         return self._db
 
     def _transact(self, work: Callable[[PostgresDatabase], T]) -> T:
@@ -335,7 +336,7 @@ class PostgresStore(SqlStore):
                     return work()
                 except psycopg.Error as error:
                     # A server that never answered is more likely named wrongly than out of order.
-                    if not self._was_connected or not passes(error) or time.monotonic() >= deadline:
+                    if not self.sessions or not passes(error) or time.monotonic() >= deadline:
                         raise
                     self._drop()
                 time.sleep(_PAUSES_S[min(tries, len(_PAUSES_S) - 1)])

@@ -80,7 +80,7 @@ def referring_rows(count: int) -> list[dict[str, str]]:
 def test_worker_reads_only_its_part_of_a_file_elsewhere(
     emulator: EmulatorProcess, fleet: Workplace, server: FileServer, scheme: str
 ) -> None:
-    """No disk is shared: `submit` fetches the whole once, workers the ranges of their shards."""
+    """No disk is shared: `submit` fetches the whole once, a worker its shards' ranges, and the names once."""
     fleet.env |= {**S3, "AWS_ENDPOINT_URL": server.url}
     url = f"{server.url}/in/eu.csv" if scheme == "http" else "s3://box/in/eu.csv"
     submitted = fleet.run("submit", url, "--shard-rows", "15")
@@ -92,6 +92,7 @@ def test_worker_reads_only_its_part_of_a_file_elsewhere(
     assert all(one.startswith("bytes=") for one in asked)
     exported = fleet.export()
     check_exactly_once(emulator, exported, 40)
+    assert emulator.counts()["api_requests"] == 40 + 2
     assert {row["inventory_file"] for row in exported} == {url}
 
 

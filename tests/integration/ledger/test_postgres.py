@@ -326,13 +326,15 @@ async def fresh_pair(url: str) -> AsyncIterator[tuple[PostgresLedger, PostgresLe
 
 
 async def test_connection_cut_between_commits_costs_nothing(url: str) -> None:
-    """The connection is made anew, reads and writes go on, the lease is kept."""
+    """The connection is made anew and counted, reads and writes go on, the lease is kept."""
     async with held(url, replace(FIRST, lease_s=30.0)) as ledger:
         await fill(ledger, ROW)
+        assert ledger._store.sessions == 1
         cut_connections_of(ledger)
         await ledger.commit([intent(ROW)])
         cut_connections_of(ledger)
         assert (await ledger.records([ROW.key]))[ROW.key].state is State.SENDING
+        assert ledger._store.sessions == 3
 
 
 @pytest.mark.parametrize("is_done", [True, False], ids=["commit reached the server", "commit was lost"])

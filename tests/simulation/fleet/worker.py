@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from bulkconn.core.errors import LedgerError
 from bulkconn.core.reply import Fault, Reply
 from bulkconn.engine.context import World
+from bulkconn.engine.existing import SHARED_FOR_S
 from bulkconn.engine.service import Service as EngineService
 from bulkconn.fleet.shard_work import Again, Means, ShardWork
 from bulkconn.fleet.shared_pace import SharedPacer
@@ -24,6 +25,8 @@ from tests.simulation.fleet.thread import VirtualThread, WorkerClock
 from tests.simulation.party import Secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bulkconn.core.endpoint import ConnectionRequest
     from bulkconn.core.protocols import PageQuery, Token, TokenFailure
     from bulkconn.core.settings import RunSettings
@@ -213,6 +216,11 @@ class WorkerProcess:
             self.ended_s = self.hub.now_s
             self.ended.set_result(None)
 
+    def _on_shard(self) -> None:
+        """From here on names count as known that showed when the last listing can have been made."""
+        if self._fortune.shards_at_once == 1:
+            self.door.began_s = max(self.door.began_s, self.hub.now_s - SHARED_FOR_S)
+
     # --- what it does -----------------------------------------------------------------------------
 
     async def _main(self) -> None:
@@ -228,7 +236,7 @@ class WorkerProcess:
 
     async def _serve(self) -> None:
         story = self.story
-        log: Any = _Log(story, self.name)
+        log: Any = _Log(story, self.name, self._on_shard)
         world = World(self.clock, self.dice, log, lambda key, one: story.party.unrecorded.append((key, one)))
         rate_per_s = self.settings.pace.rate_per_s
         async with SharedPacer(PLACE, TARGET, rate_per_s, log=log) as pacer:
@@ -283,15 +291,18 @@ def _open_shards(db: Database) -> list[int]:
 class _Log:
     """A structlog logger as workers use it, into the story's trace or nowhere."""
 
-    def __init__(self, story: FleetStory, who: str) -> None:
+    def __init__(self, story: FleetStory, who: str, on_shard: Callable[[], None] | None = None) -> None:
         self._story = story
         self._who = who
+        self._on_shard = on_shard
 
     def bind(self, **_: object) -> _Log:
         """Give itself."""
         return self
 
     def _say(self, event: str, **facts: object) -> None:
+        if event == "shard.begun" and self._on_shard is not None:
+            self._on_shard()
         if event in _COUNTED:
             self._story.note(f"log: {event}")
         if self._story.trace is not None:

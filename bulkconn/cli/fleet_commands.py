@@ -34,7 +34,7 @@ _LEDGER = "A ledger in PostgreSQL is needed: --ledger postgresql://user@host/dat
     type=click.IntRange(-1000, 1000),
     default=0,
     show_default=True,
-    help="Jobs of a higher one come first.",
+    help="Jobs of a higher one come first; runs of one priority are taken in turn.",
 )
 @click.option("--queue", default="default", show_default=True, metavar="NAME", help="Which workers take it.")
 @click.option(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 import procrastinate
 import psycopg
+from procrastinate.jobs import Job
 from procrastinate.schema import SchemaManager
 from psycopg.conninfo import conninfo_to_dict
 
@@ -15,8 +17,6 @@ from bulkconn.core.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from procrastinate.types import JSONDict
 
     from bulkconn.ledger.postgres_connection import PostgresDatabase
     from bulkconn.ledger.postgres_url import PostgresPlace
@@ -26,6 +26,8 @@ WORK_SHARD: Final = "bulkconn.work_shard"
 #: Seconds between two signs of life of a worker, and without one after which its jobs are taken from it.
 HEARTBEAT_S: Final = 3.0
 STALLED_S: Final = 10.0
+#: Places in the line of one `--priority`, which is -1000 to 1000: a job's own priority is an int4.
+LINE: Final = 2_000_000
 
 # Its records of failed jobs come with tracebacks; what there is to say of a shard, a worker says itself.
 logging.getLogger("procrastinate").setLevel(logging.CRITICAL + 1)
@@ -59,14 +61,54 @@ def make_tables(db: PostgresDatabase) -> None:
 def defer_shards(
     app: procrastinate.App, db: PostgresDatabase, shard_ids: Sequence[int], *, queue: str, priority: int
 ) -> None:
-    """Queue a job for each shard, in the caller's transaction."""
+    """Queue a job for each shard of one run, in the caller's transaction.
+
+    Runs of one priority share the workers: the first shard gets the place that is served now, each further
+    one the next place, and a run that began earlier has jobs at the same places. What the queue itself
+    queues again (given back, or taken from a dead worker) keeps its place.
+    """
     if not shard_ids:
         return
-    deferrer = app.configure_task(
-        WORK_SHARD, queue=queue, priority=priority, allow_unknown=True, connection=db.connection
-    )
-    calls: list[JSONDict] = [{"shard": one} for one in shard_ids]
-    deferrer.batch_defer(*calls)
+    place = _served_place(db, queue, priority)
+    jobs = [
+        Job(
+            id=None,
+            task_name=WORK_SHARD,
+            queue=queue,
+            lock=None,
+            queueing_lock=None,
+            task_kwargs={"shard": shard_id},
+            # Past the end of the line it is age that counts, until the line was empty once.
+            priority=priority * LINE - min(place + number, LINE - 1),
+        )
+        for number, shard_id in enumerate(shard_ids)
+    ]
+    app.job_manager.batch_defer_jobs(jobs, connection=db.connection)
+
+
+def _served_place(db: PostgresDatabase, queue: str, priority: int) -> int:
+    """Give the place up to which a priority's line was served: the last taken or the first that was not.
+
+    A queue where nothing is left joins the others, for workers that serve several. The last one taken says
+    too little by itself if it takes long; what was given back waits at an old place and counts as taken.
+    """
+    top = priority * LINE
+    (place,) = db.execute(
+        """
+        SELECT coalesce(
+            greatest(max(place) FILTER (WHERE was_taken AND is_own),
+                     min(place) FILTER (WHERE NOT was_taken AND is_own)),
+            greatest(max(place) FILTER (WHERE was_taken), min(place) FILTER (WHERE NOT was_taken)), 0)
+        FROM (
+            SELECT ?::int - priority AS place, queue_name = ? AS is_own,
+                status = 'doing' OR attempts > 0 AS was_taken
+            FROM procrastinate_jobs
+            WHERE task_name = ? AND status IN ('todo', 'doing') AND priority > ?::int AND priority <= ?::int
+        ) AS line
+        """,
+        (top, queue, WORK_SHARD, top - LINE, top),
+    ).fetchone()
+    return int(place)
 
 
 async def take_from_the_dead(app: procrastinate.App) -> int:
@@ -91,15 +133,18 @@ def defer_orphans(app: procrastinate.App, db: PostgresDatabase) -> int:
         return 0
     orphans = db.execute(
         """
-        SELECT shards.id, queue, priority FROM shards JOIN submissions ON submissions.run = shards.run
+        SELECT shards.run, queue, priority, shards.id
+        FROM shards JOIN submissions ON submissions.run = shards.run
         WHERE shards.state IN ('queued', 'working') AND submissions.state = 'active' AND NOT EXISTS (
             SELECT 1 FROM procrastinate_jobs
             WHERE task_name = ? AND status IN ('todo', 'doing') AND (args ->> 'shard')::bigint = shards.id)
+        ORDER BY shards.run, shard_no
         """,
         (WORK_SHARD,),
     ).fetchall()
-    for shard_id, queue, priority in orphans:
-        defer_shards(app, db, [shard_id], queue=queue, priority=priority)
+    # Their old places are not known. Whose job was lost had its turn, so it begins where the line stands.
+    for (_, queue, priority), found in groupby(orphans, key=lambda one: tuple(one[:3])):
+        defer_shards(app, db, [one[3] for one in found], queue=queue, priority=priority)
     return len(orphans)
 
 

@@ -93,6 +93,27 @@ def test_status_watches_a_run_until_it_is_finished(emulator: EmulatorProcess, fl
     assert (watched.code, watched.report["counts"]["created"]) == (0, 60), watched.err
 
 
+def test_small_run_submitted_after_a_large_one_is_finished_before_it(
+    emulator: EmulatorProcess, fleet: Workplace
+) -> None:
+    """A worker takes shards of both in turn; a run of a higher priority comes before both."""
+    for prefix, rows, priority in (("large", 60, "0"), ("small", 20, "0"), ("urgent", 20, "1")):
+        fleet.inventory(rows, f"{prefix}.csv", prefix=prefix)
+        submit(fleet, "--shard-rows", "10", "--priority", priority, inventory=f"{prefix}.csv")
+    assert worker(fleet).wait().code == 0
+    last = {name: max(numbers) for name, numbers in _numbers_of_posts(emulator).items()}
+    assert last == {"urgent": 19, "small": 59, "large": 99}
+    check_exactly_once(emulator, fleet.export(fleet.env["BULKCONN_LEDGER"]), 100)
+
+
+def _numbers_of_posts(emulator: EmulatorProcess) -> dict[str, list[int]]:
+    """Give the places among all POSTs of those of each inventory, by its prefix."""
+    found: dict[str, list[int]] = {}
+    for number, one in enumerate(emulator.connections()):
+        found.setdefault(one["name"].partition("-")[0], []).append(number)
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_workers_killed_terminated_and_late_create_each_once(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,11 +16,14 @@ from bulkconn.cli.wiring import about_ledger
 from bulkconn.core.errors import ExitCode
 from bulkconn.core.names import RunId
 from bulkconn.engine.clock import SystemClock
+from bulkconn.inventory.staged import discard
 from bulkconn.ledger.places import open_read_only
 from bulkconn.report.fleet import render_runs, runs_as_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from bulkconn.ledger.postgres import PostgresStore
 
 
 def runs(params: Mapping[str, Any]) -> int:
@@ -49,10 +53,18 @@ def resume(params: Mapping[str, Any]) -> int:
 
 def cancel(params: Mapping[str, Any]) -> int:
     """Do what `bulkconn cancel` was asked for, and give the exit code."""
-    return _change(params, "cancelled", "cancelled: nothing that was created is undone")
+    return _change(
+        params, "cancelled", "cancelled: nothing that was created is undone", afterwards=_drop_copies
+    )
 
 
-def _change(params: Mapping[str, Any], to: str, words: str) -> int:
+def _change(
+    params: Mapping[str, Any],
+    to: str,
+    words: str,
+    *,
+    afterwards: Callable[[PostgresStore, RunId], None] = lambda _store, _run_id: None,
+) -> int:
     given = Given.of(params)
     place = fleet_place(given)
     from bulkconn.fleet.submission import change_run  # noqa: PLC0415 - an extra that may be missing
@@ -62,5 +74,23 @@ def _change(params: Mapping[str, Any], to: str, words: str) -> int:
     with about_ledger(place), opened_store(place, SystemClock()) as store:
         store.attach()
         change_run(store, run_id, RunState(to), datetime.now(UTC))
-    click.echo(f"run {run_id} is {words}", err=True)
+        click.echo(f"run {run_id} is {words}", err=True)
+        afterwards(store, run_id)
     return int(ExitCode.OK)
+
+
+def _drop_copies(store: PostgresStore, run_id: RunId) -> None:
+    """Delete the copies of a run that was given up; where workers are at it the last of them does."""
+    from bulkconn.ledger.shards import needs_inventories, read_copies  # noqa: PLC0415 - as above
+
+    if store.read(lambda db: needs_inventories(db, run_id)):
+        return
+    for copy in map(Path, store.read(lambda db: read_copies(db, run_id))):
+        if not copy.exists():
+            click.echo(
+                f"its copy {copy} is not on this machine: if workers still see it, delete it there", err=True
+            )
+        elif why := discard(copy):
+            click.echo(f"its copy {copy} stays ({why}): delete it, no worker needs it any more", err=True)
+        else:
+            click.echo(f"its copy {copy} was deleted", err=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +22,12 @@ from bulkconn.cli.reporting import emit_refusal, note_warnings
 from bulkconn.cli.signals import interruptible
 from bulkconn.cli.wiring import about_ledger, make_world, new_run_id, run_async, shown_place, target_of
 from bulkconn.core.endpoint import InventoryRow
-from bulkconn.core.errors import ExitCode, UsageError
+from bulkconn.core.errors import ExitCode, LedgerError, UsageError
 from bulkconn.core.names import LedgerId
 from bulkconn.inventory.files import STDIN
 from bulkconn.inventory.inventory import Inventory
 from bulkconn.inventory.slices import NotInParts, cut
-from bulkconn.inventory.staged import stage
+from bulkconn.inventory.staged import discard, stage
 from bulkconn.ledger.opening import check_target
 from bulkconn.report.words import plural
 
@@ -39,6 +41,14 @@ if TYPE_CHECKING:
     from bulkconn.inventory.files import InventoryFile
     from bulkconn.inventory.slices import Slice
     from bulkconn.ledger.postgres import PostgresStore
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """What was copied for the workers of a run; its name tells whose it is."""
+
+    run_id: RunId
+    paths: list[Path]
 
 
 def submit(params: Mapping[str, Any]) -> int:
@@ -78,34 +88,56 @@ async def _submit(given: Given, paths: Sequence[str], world: World) -> int:
 
 def _record(given: Given, checked: Checked, store: PostgresStore, world: World) -> int:
     from bulkconn.fleet.submission import submit as record  # noqa: PLC0415 - an extra that may be missing
-    from bulkconn.ledger.shards import RowsInUse, Submission  # noqa: PLC0415 - likewise
+    from bulkconn.ledger.shards import COPIES, RowsInUse, Submission  # noqa: PLC0415 - likewise
 
     now = world.clock.now()
-    slices = _slices(given, checked, world)
-    defaults = given.row_defaults
-    submission = Submission(
-        run_id=new_run_id(now),
-        queue=given.text("queue") or "default",
-        priority=int(given.number("priority")),
-        inventories=checked.inventory.names,
-        settings={
-            "sandbox": defaults.sandbox,
-            "platform_cloud": None if defaults.platform_cloud is None else defaults.platform_cloud.value,
-            "on_existing": (given.text("on_existing") or "hold").lower(),
-            "retry_failed": given.is_on("retry_failed"),
-            "marker": given.is_on("marker"),
-        },
-    )
+    run_id = new_run_id(now)
     try:
-        record(store, submission, slices, checked.endpoints, now)
+        with _kept_if_submitted(run_id) as copies:
+            slices = _slices(given, checked, world, copies)
+            submission = Submission(
+                run_id=run_id,
+                queue=given.text("queue") or "default",
+                priority=int(given.number("priority")),
+                inventories=checked.inventory.names,
+                settings={**_policy(given), COPIES: [str(copy) for copy in copies.paths]},
+            )
+            record(store, submission, slices, checked.endpoints, now)
     except RowsInUse as unfinished:
         if not given.is_on("join"):
             raise
         world.log.info("run.joined", run_id=unfinished.run_id)
         return _tell(given, store, checked, unfinished.run_id)
     rows = sum(part.rows for part in slices)
-    world.log.info("run.submitted", run_id=submission.run_id, rows=rows, shards=len(slices))
-    return _tell(given, store, checked, submission.run_id)
+    world.log.info("run.submitted", run_id=run_id, rows=rows, shards=len(slices))
+    return _tell(given, store, checked, run_id)
+
+
+def _policy(given: Given) -> dict[str, Any]:
+    """Give what is said of all rows: workers need it, and none of it is secret."""
+    defaults = given.row_defaults
+    return {
+        "sandbox": defaults.sandbox,
+        "platform_cloud": None if defaults.platform_cloud is None else defaults.platform_cloud.value,
+        "on_existing": (given.text("on_existing") or "hold").lower(),
+        "retry_failed": given.is_on("retry_failed"),
+        "marker": given.is_on("marker"),
+    }
+
+
+@contextmanager
+def _kept_if_submitted(run_id: RunId) -> Iterator[Copies]:
+    """Delete the copies that are noted here where they were made for nothing."""
+    copies = Copies(run_id, [])
+    try:
+        yield copies
+    except LedgerError:
+        # Whether the run was recorded is not known, so workers may need them.
+        raise
+    except BaseException:
+        for copy in copies.paths:
+            discard(copy)
+        raise
 
 
 def _tell(given: Given, store: PostgresStore, checked: Checked, run_id: RunId) -> int:
@@ -137,7 +169,7 @@ def _tell(given: Given, store: PostgresStore, checked: Checked, run_id: RunId) -
     return int(ExitCode.OK)
 
 
-def _slices(given: Given, checked: Checked, world: World) -> list[Slice]:
+def _slices(given: Given, checked: Checked, world: World, copies: Copies) -> list[Slice]:
     """Cut all inventories into parts for workers; what cannot be cut is copied first.
 
     Raises:
@@ -147,12 +179,12 @@ def _slices(given: Given, checked: Checked, world: World) -> list[Slice]:
     found: list[Slice] = []
     with interruptible():
         for name, endpoints in groupby(checked.endpoints(), key=lambda endpoint: endpoint.file):
-            found += _share_out(given, files[name], endpoints, world)
+            found += _share_out(given, files[name], endpoints, world, copies)
     return found
 
 
 def _share_out(
-    given: Given, file: InventoryFile, endpoints: Iterator[Endpoint], world: World
+    given: Given, file: InventoryFile, endpoints: Iterator[Endpoint], world: World, copies: Copies
 ) -> Sequence[Slice]:
     rows_a_slice, encoding = int(given.number("shard_rows")), given.text("encoding")
     numbers = (endpoint.row for endpoint in endpoints)
@@ -161,7 +193,9 @@ def _share_out(
     except NotInParts as refused:
         # None of its rows was taken yet.
         stem = "stdin" if file.location.target == STDIN else file.location.stem
-        copy = stage(endpoints, _folder_for(given, file, refused), stem or "inventory", refused)
+        name = f"{stem or 'inventory'}.staged-{copies.run_id}"
+        copy = stage(endpoints, _folder_for(given, file, refused), name, refused)
+        copies.paths.append(copy.resolve())
         world.log.info("inventory.staged", inventory=file.name, copy=str(copy), reason=refused.why)
     with Inventory.open([copy]) as staged:
         numbers = (row.row for row in staged.rows() if isinstance(row, InventoryRow))

@@ -24,6 +24,7 @@ from bulkconn.engine.audience import Audience
 from bulkconn.engine.existing import SharedNames
 from bulkconn.engine.run import Engine
 from bulkconn.engine.survey import Survey, survey_batch
+from bulkconn.fleet.copies import drop_copies
 from bulkconn.fleet.one_renewal import OneRenewal
 from bulkconn.inventory.check import InventoryCheck
 from bulkconn.inventory.slice_rows import InventorySlice, read_part
@@ -180,7 +181,7 @@ class ShardWork:
 
     async def _work(self, shard: Shard, ledger: ShardLedger) -> None:
         if shard.run_state is RunState.CANCELLED:
-            await self._mark(ledger, shard, ShardNews(ShardState.CANCELLED))
+            await self._finish(shard, ledger, ShardState.CANCELLED, self._log.bind(run_id=shard.run_id))
             return
         if shard.tries >= self._settings.max_tries:
             why = f"{shard.tries} workers began it and none finished it"
@@ -286,16 +287,23 @@ class ShardWork:
             log.warning("shard.set_aside", reason=why)
             return
         if self._was_interrupted(report) and shard.shard_id in self._cancelled:
-            await self._mark(ledger, shard, ShardNews(ShardState.CANCELLED))
+            await self._finish(shard, ledger, ShardState.CANCELLED, log)
             return
         if self._was_interrupted(report):
             await self._give_back(shard, ledger, log)
             if self._ending.is_set():
                 raise Again(0.0)
             raise Again(_WATCH_S)
-        await self._mark(ledger, shard, ShardNews(ShardState.DONE))
+        await self._finish(shard, ledger, ShardState.DONE, log)
         self.done += 1
         log.info("shard.done", **report.this_run.as_json())
+
+    async def _finish(
+        self, shard: Shard, ledger: ShardLedger, state: ShardState, log: FilteringBoundLogger
+    ) -> None:
+        """Say that nothing is left to do for a shard; the last one takes the run's copies with it."""
+        await self._mark(ledger, shard, ShardNews(state))
+        await drop_copies(shard, self._reader, log)
 
     async def _give_back(self, shard: Shard, ledger: ShardLedger, log: FilteringBoundLogger) -> None:
         await self._mark(ledger, shard, ShardNews(ShardState.QUEUED, tries=-1))

@@ -1,7 +1,7 @@
 """A copy of an inventory that workers can read in parts: JSONL, with secrets only as references.
 
 Each row stands on the line of its number in the original, so that diagnostics and ledger name the place that
-the user knows. The copy's name says what is in it: the same rows make the same file.
+the user knows. The copy's name says whose it is and what is in it. It is its run's alone, so it goes with it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def stage(endpoints: Iterable[Endpoint], folder: Path, stem: str, why: NotInParts) -> Path:
-    """Write the copy, readable for all, and give its path.
+    """Write the copy, readable for all, and give its path: the name is `stem`, then a hash of the content.
 
     `why` says why there must be one. Repeat: safe, the file is replaced by itself.
 
@@ -45,13 +45,22 @@ def stage(endpoints: Iterable[Endpoint], folder: Path, stem: str, why: NotInPart
             os.fsync(file.fileno())
             # No secret is in it, and workers may run as other users.
             os.fchmod(file.fileno(), 0o644)
-        path = folder / f"{stem}.staged-{digest[:12]}.jsonl"
+        path = folder / f"{stem}-{digest[:12]}.jsonl"
         Path(draft).replace(path)
     except OSError as error:
         raise _unwritable(folder, error) from error
     finally:
         Path(draft).unlink(missing_ok=True)
     return path
+
+
+def discard(copy: Path) -> str | None:
+    """Delete a copy that nobody needs any more; give why it stays, None when it is gone. Repeat: safe."""
+    try:
+        copy.unlink(missing_ok=True)
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return None
 
 
 def _write(endpoints: Iterable[Endpoint], file: BinaryIO, why: NotInParts) -> str:

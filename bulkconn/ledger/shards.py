@@ -49,6 +49,9 @@ class ShardState(StrEnum):
     CANCELLED = "cancelled"
 
 
+#: Under this name a submission's settings hold the paths of its copies.
+COPIES: Final = "copies"
+
 OPEN: Final = (ShardState.QUEUED, ShardState.WORKING)
 _OPEN_SQL: Final = "('queued', 'working')"
 
@@ -214,6 +217,28 @@ def open_shards(db: Database, run_id: RunId) -> list[int]:
             (run_id,),
         )
     ]
+
+
+def needs_inventories(db: Database, run_id: RunId) -> bool:
+    """Tell whether a run may still read its inventories: work is left, or can be brought back by resuming."""
+    row = db.execute(
+        f"""
+        SELECT 1 FROM shards JOIN submissions ON submissions.run = shards.run
+        JOIN runs ON runs.id = shards.run WHERE run_id = ? AND (shards.state IN {_OPEN_SQL}
+            OR shards.state IN ('set_aside', 'changed') AND submissions.state <> 'cancelled')
+        LIMIT 1
+        """,  # noqa: S608 - our own names
+        (run_id,),
+    ).fetchone()
+    return row is not None
+
+
+def read_copies(db: Database, run_id: RunId) -> tuple[str, ...]:
+    """Give the paths of copies that were made of a run's inventories for its workers."""
+    (settings,) = db.execute(
+        "SELECT submissions.settings FROM submissions JOIN runs ON runs.id = run WHERE run_id = ?", (run_id,)
+    ).fetchone()
+    return tuple(json.loads(settings).get(COPIES, ()))
 
 
 def count_open(db: Database, queues: Sequence[str]) -> int:

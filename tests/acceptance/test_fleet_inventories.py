@@ -226,16 +226,56 @@ def test_what_cannot_be_read_in_parts_is_copied_with_references_only(
 
 
 def test_local_file_is_copied_beside_itself(emulator: EmulatorProcess, fleet: Workplace) -> None:
-    """Where the original lies workers find the copy; it is said in the log."""
+    """Workers find the copy there; it is said in the log. A submission keeps one copy, until it ends."""
     path = fleet.write("eu.csv.gz", gzip.compress(as_csv(referring_rows(12)).encode()))
     submitted = fleet.run("submit", "eu.csv.gz", "--shard-rows", "5")
     assert submitted.code == 0, submitted.err
     assert '"inventory.staged"' in submitted.err
     (copy,) = fleet.folder.glob("eu.staged-*.jsonl")
+    assert copy.name.startswith(f"eu.staged-{submitted.report['run_id']}-")
     assert "pa55-in-tests" not in copy.read_text()
+    assert [fleet.run("submit", "eu.csv.gz", *words).code for words in ((), ("--join",))] == [2, 0]
+    assert list(fleet.folder.glob("eu.staged-*.jsonl")) == [copy]
     path.unlink()
-    assert work(fleet).code == 0
+    worked = work(fleet)
+    assert worked.code == 0
+    assert '"inventory.copy_deleted"' in worked.err
+    assert not copy.exists()
     check_exactly_once(emulator, fleet.export(), 12)
+
+
+def test_copy_stays_as_long_as_resume_may_need_it_and_goes_with_cancel(fleet: Workplace) -> None:
+    """A shard that changed may be brought back; a run that was given up is not."""
+    fleet.write("eu.csv.gz", gzip.compress(as_csv(referring_rows(12)).encode()))
+    run_id = fleet.run("submit", "eu.csv.gz", "--shard-rows", "5").report["run_id"]
+    (copy,) = fleet.folder.glob("eu.staged-*.jsonl")
+    content = copy.read_bytes()
+    copy.write_bytes(content.replace(b"db-0001", b"db-9991"))
+    assert work(fleet).code == 0
+    assert only_run(fleet)["shards"] == {"changed": 1, "done": 2}
+    assert copy.exists()
+    cancelled = fleet.run("cancel", run_id)
+    assert (cancelled.code, copy.exists()) == (0, False)
+    assert f"its copy {copy} was deleted" in cancelled.err
+    again = fleet.run("cancel", run_id)
+    assert f"its copy {copy} is not on this machine" in again.err
+
+
+def test_copy_of_a_run_that_is_cancelled_under_a_worker_goes_with_its_last_shard(
+    emulator: EmulatorProcess, fleet: Workplace
+) -> None:
+    """Workers may still read it while `cancel` says so."""
+    fleet.env["BULKCONN_RATE"] = "5"
+    fleet.write("eu.csv.gz", gzip.compress(as_csv(referring_rows(60)).encode()))
+    run_id = fleet.run("submit", "eu.csv.gz", "--shard-rows", "30").report["run_id"]
+    (copy,) = fleet.folder.glob("eu.staged-*.jsonl")
+    running = fleet.start("worker", "--exit-when-idle")
+    running.wait_for_log("shard.begun")
+    cancelled = fleet.run("cancel", run_id)
+    assert (cancelled.code, "its copy" in cancelled.err) == (0, False)
+    assert running.wait().code == 0
+    assert only_run(fleet)["shards"] == {"cancelled": 2}
+    assert not copy.exists()
 
 
 def test_file_with_secrets_in_clear_is_not_copied(emulator: EmulatorProcess, fleet: Workplace) -> None:
@@ -267,6 +307,7 @@ def test_standard_input_is_copied_where_the_user_says(
     (copy,) = shared.iterdir()
     assert copy.name.startswith("stdin.staged-")
     assert work(fleet).code == 0
+    assert not copy.exists()
     check_exactly_once(emulator, fleet.export(), 7)
 
 
@@ -280,6 +321,7 @@ def check_copied(emulator: EmulatorProcess, fleet: Workplace, url: str, rows: in
     (copy,) = shared.iterdir()
     assert "pa55-in-tests" not in copy.read_text()
     assert work(fleet, AWS_ENDPOINT_URL="http://127.0.0.1:1").code == 0
+    assert list(shared.iterdir()) == []
     exported = fleet.export()
     check_exactly_once(emulator, exported, rows)
     return exported

@@ -16,7 +16,7 @@ from bulkconn.core.validation import RowDefaults, Validator
 from bulkconn.inventory.check import InventoryCheck
 from bulkconn.inventory.inventory import Inventory
 from bulkconn.inventory.slices import NotInParts
-from bulkconn.inventory.staged import stage
+from bulkconn.inventory.staged import discard, stage
 from bulkconn.sources import ALL
 
 if TYPE_CHECKING:
@@ -76,6 +76,15 @@ def test_same_rows_make_the_same_copy(tmp_path: Path, referring: list[Endpoint])
     assert first == second != other
     assert sorted(folder.iterdir()) == sorted([first, other])
     assert first.stat().st_mode & 0o777 == 0o644
+
+
+def test_copy_that_is_discarded_is_gone_or_it_is_said_why_not(tmp_path: Path) -> None:
+    """Somebody else may have been faster."""
+    copy = tmp_path / "every-1.jsonl"
+    copy.touch()
+    assert [discard(copy), discard(copy), list(tmp_path.iterdir())] == [None, None, []]
+    copy.mkdir()
+    assert discard(copy) in {"Is a directory", "Operation not permitted"}
 
 
 def test_secret_in_clear_is_not_copied(tmp_path: Path) -> None:

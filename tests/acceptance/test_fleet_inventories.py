@@ -9,6 +9,7 @@ import subprocess
 import time
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 import psycopg
 import pytest
@@ -31,6 +32,19 @@ S3: Final = {
     "AWS_SECRET_ACCESS_KEY": "MARKSECRET",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+#: Of each place: an address, the path at which the server is asked for it, and the environment.
+PLACES: Final[dict[str, tuple[str, str, dict[str, str]]]] = {
+    "http": ("{url}/in/eu.csv", "/in/eu.csv", {}),
+    "s3": ("s3://box/in/eu.csv", "/box/in/eu.csv", {**S3, "AWS_ENDPOINT_URL": "{url}"}),
+    "gs": (
+        *("gs://box/in/eu.csv", "/box/in/eu.csv"),
+        {"GOOGLE_BASE_URL": "{url}", "GOOGLE_SKIP_SIGNATURE": "true"},
+    ),
+    "abfs": (
+        *("abfs://box@acc.dfs.core.windows.net/in/eu.csv", "/acc/box/in/eu.csv"),
+        {"AZURE_ENDPOINT": "{url}/acc", "AZURE_SKIP_SIGNATURE": "true"},
+    ),
+}
 
 
 @pytest.fixture
@@ -44,8 +58,8 @@ def fleet(place: Workplace) -> Iterator[Workplace]:
 
 @pytest.fixture
 def server() -> Iterator[FileServer]:
-    """Serve 40 rows at a web address and in a bucket."""
-    with FileServer({"/in/eu.csv": CONTENT, "/box/in/eu.csv": CONTENT}) as running:
+    """Serve 40 rows at a web address and in every store."""
+    with FileServer({path: CONTENT for _, path, _ in PLACES.values()}) as running:
         yield running
 
 
@@ -76,20 +90,21 @@ def referring_rows(count: int) -> list[dict[str, str]]:
     return [{**row, "password": "env://FLEET_PW"} for row in postgres_rows(count)]
 
 
-@pytest.mark.parametrize("scheme", ["http", "s3"])
+@pytest.mark.parametrize("scheme", PLACES)
 def test_worker_reads_only_its_part_of_a_file_elsewhere(
     emulator: EmulatorProcess, fleet: Workplace, server: FileServer, scheme: str
 ) -> None:
     """No disk is shared: `submit` fetches the whole once, a worker its shards' ranges, and the names once."""
-    fleet.env |= {**S3, "AWS_ENDPOINT_URL": server.url}
-    url = f"{server.url}/in/eu.csv" if scheme == "http" else "s3://box/in/eu.csv"
+    address, path, env = PLACES[scheme]
+    fleet.env |= {name: value.format(url=server.url) for name, value in env.items()}
+    url = address.format(url=server.url)
     submitted = fleet.run("submit", url, "--shard-rows", "15")
     assert submitted.code == 0, submitted.out + submitted.err
     before = len(server.asked)
     assert work(fleet).code == 0
-    asked = [one.headers["range"] for one in server.asked[before:]]
+    asked = [(unquote(one.target), one.headers["range"]) for one in server.asked[before:]]
     assert len(asked) == 3
-    assert all(one.startswith("bytes=") for one in asked)
+    assert all(where == path and span.startswith("bytes=") for where, span in asked)
     exported = fleet.export()
     check_exactly_once(emulator, exported, 40)
     assert emulator.counts()["api_requests"] == 40 + 2

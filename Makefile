@@ -74,7 +74,7 @@ lock: ## resolve the newest dependencies that pyproject.toml allows, with hashes
 	PATH="$$tools/bin:$$PATH"; \
 	$(UV_LOCK) pyproject.toml --extra fast -o requirements/runtime.lock; \
 	$(UV_LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.lock; \
-	$(UV_LOCK) pyproject.toml --extra cloud --extra fast --extra fleet --extra metrics --constraints requirements/dev.lock \
+	$(UV_LOCK) pyproject.toml --extra cloud --extra fast --extra fleet --extra metrics --extra otel --constraints requirements/dev.lock \
 	  -o requirements/image.lock; \
 	$(UV_LOCK) pyproject.toml --extra aws --group aws-tests --constraints requirements/dev.lock \
 	  -o requirements/aws.lock; \

@@ -101,7 +101,26 @@ def test_image_is_built_from_files_that_its_build_is_shown() -> None:
 
 
 def test_image_has_what_a_fleet_needs() -> None:
-    """The lock of the image holds the extras of workers, and of inventories in object stores."""
-    locked = (ROOT / "requirements" / "image.lock").read_text(encoding="utf-8")
-    for package in ("procrastinate", "psycopg", "psycopg-pool", "prometheus-client", "obstore", "uvloop"):
-        assert re.search(rf"^{package}==", locked, re.MULTILINE), package
+    """The lock of the image holds the extras of workers, of what they tell, and of object stores."""
+    locked = _locked("image")
+    for package in (
+        *("procrastinate", "psycopg", "psycopg-pool", "prometheus-client", "obstore", "uvloop"),
+        *("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"),
+    ):
+        assert package in locked, package
+
+
+def test_image_has_the_very_packages_that_were_tested() -> None:
+    """Version and hashes are those of the environment that runs the tests."""
+    tested = _locked("dev")
+    assert {name: one for name, one in _locked("image").items() if tested.get(name) != one} == {}
+
+
+def _locked(name: str) -> dict[str, frozenset[str]]:
+    """Give version, marker and hashes of each package of a lock."""
+    found: dict[str, frozenset[str]] = {}
+    text = (ROOT / "requirements" / f"{name}.lock").read_text(encoding="utf-8")
+    for package in re.split(r"\n(?=\S)", text):
+        words = package.partition("    # via")[0].replace("\\", "").split()
+        found[re.split(r"[=\[]", words[0])[0]] = frozenset(words[0].split("==")[1:] + words[1:])
+    return found

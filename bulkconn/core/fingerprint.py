@@ -11,9 +11,23 @@ from bulkconn.core.endpoint import BuiltString
 from bulkconn.core.secret import SecretStr
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bulkconn.core.endpoint import ParamValue
     from bulkconn.core.layout import Layout
     from bulkconn.core.secret import SecretRef
+
+
+def origin(layout: Layout) -> tuple[str, ...]:
+    """Give what a fingerprint begins with: what all rows of a layout say."""
+    source, auth = layout.choice
+    return source.connection_spec_id, source.connection_spec_version, auth.spec_name, auth.platform_cloud
+
+
+def digest(parts: Iterable[str]) -> str:
+    """Give the SHA-256, in hex, of texts in their order."""
+    # Validation lets no NUL into any text, so it divides them for certain; JSON would cost twice the time.
+    return sha256("\0".join(parts).encode()).hexdigest()
 
 
 def fingerprint(layout: Layout, said: tuple[str, ...], params: tuple[tuple[str, ParamValue], ...]) -> str:
@@ -24,19 +38,12 @@ def fingerprint(layout: Layout, said: tuple[str, ...], params: tuple[tuple[str, 
     string the server, database and user that it names are in. Of a custom source only the names of
     parameters are in.
     """
-    source, auth = layout.choice
-    plain = [
-        source.connection_spec_id,
-        source.connection_spec_version,
-        auth.spec_name,
-        auth.platform_cloud,
-        *said,
-    ]
+    plain = [*origin(layout), *said]
     if layout.own is not None:
         # Whether a value is secret, and how its name is spelt, hangs on whether the service was asked: values
         # are out and names compared loosely, so that asking makes no created row look edited.
         names = sorted(identity(name) for name, _ in params)
-        return sha256("\0".join((*plain, *names)).encode()).hexdigest()
+        return digest((*plain, *names))
     for name, value in params:
         if isinstance(value, str):
             plain += name, value
@@ -49,8 +56,7 @@ def fingerprint(layout: Layout, said: tuple[str, ...], params: tuple[tuple[str, 
                 plain += name, value.get_secret_value()
         else:
             plain += _rarely(name, value)
-    # Validation lets no NUL into any text, so it divides them for certain; JSON would cost twice the time.
-    return sha256("\0".join(plain).encode()).hexdigest()
+    return digest(plain)
 
 
 def _rarely(name: str, value: bool | SecretRef | BuiltString) -> list[str]:

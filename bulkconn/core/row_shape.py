@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
     from bulkconn.core.findings import Findings
     from bulkconn.core.layout import Layout
+    from bulkconn.core.recipe import Recipe
 
     #: The cells that decide what all others mean: of source, cloud and auth, and what a custom source adds.
     LayoutKind = tuple[str | bool | None, ...]
+    #: The headers that are filled, and the cells of source, cloud, auth and sandbox.
+    RecipeKind = tuple[tuple[str, ...], str | None, str | None, str | None, str | None]
 
 _STRING_SPELLINGS: Final = spellings("connectionString")
 
@@ -27,7 +30,7 @@ _SANDBOX_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
 
 class RowShape:
-    """The headers of a file, or of one kind of JSON row, and the layouts met under them.
+    """The headers of a file, or of one kind of JSON row, and the layouts and recipes met under them.
 
     Each attribute is the header under which the column stands, or, where there is none, its own name:
     under which no cell stands then. `whole` are the headers of a whole connection string.
@@ -42,6 +45,7 @@ class RowShape:
         "layouts",
         "name",
         "platform_cloud",
+        "recipes",
         "sandbox",
         "source",
         "whole",
@@ -60,6 +64,7 @@ class RowShape:
         self.carried = self.headings.carried
         self.whole = [header for header, lower in self.headings.others if lower in _STRING_SPELLINGS]
         self.layouts: dict[LayoutKind, Layout] = {}
+        self.recipes: dict[RecipeKind, Recipe | None] = {}
 
 
 def read_common(name: str, header: str, cells: Mapping[str, str], findings: Findings) -> str:

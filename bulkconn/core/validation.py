@@ -1,13 +1,14 @@
 """Station 2 of a row's road: an inventory row becomes an endpoint, or all that is wrong with it.
 
 Pure, and fast enough for a million rows: what a header row means for a source, cloud and auth is
-worked out once and remembered; a row then costs a walk over its own cells.
+worked out once and remembered; a row then costs a walk over its own cells. A row that is like a valid one
+before it, and odd in nothing, goes the short way of `bulkconn.core.recipe`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bulkconn.core.cells import FieldReader, SecretRules
 from bulkconn.core.choice import Asked, choose_auth, choose_cloud, choose_source, source_index
@@ -19,6 +20,7 @@ from bulkconn.core.fingerprint import fingerprint
 from bulkconn.core.layout import Layout, column_names
 from bulkconn.core.names import EndpointKey, default_key
 from bulkconn.core.own_source import own_spec_id, own_texts, read_own
+from bulkconn.core.recipe import Recipe, has_short_way
 from bulkconn.core.row_shape import SANDBOX_CHARACTERS, RowShape, is_sandbox_name, read_common, read_lines
 from bulkconn.core.service_spec import Place
 from bulkconn.core.spec_word import Columns
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from bulkconn.core.diagnostics import Diagnostic
     from bulkconn.core.endpoint import InventoryRow, ParamValue
     from bulkconn.core.own_source import OwnSource
-    from bulkconn.core.row_shape import LayoutKind
+    from bulkconn.core.row_shape import LayoutKind, RecipeKind
     from bulkconn.core.source import PlatformCloud, Source
     from bulkconn.core.spec_book import SpecBook
 
@@ -47,8 +49,7 @@ class RowDefaults:
     platform_cloud: PlatformCloud | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Validated:
+class Validated(NamedTuple):
     """A row that can be sent, and what the reader should still look at."""
 
     endpoint: Endpoint
@@ -112,8 +113,25 @@ class Validator:
     def validate(self, row: InventoryRow) -> Validated | Invalid:
         """Give the endpoint of a row, or everything that is wrong with it. Never raises for a row."""
         cells = row.cells
+        filled = tuple(cells)
+        shape = self._shape(row.headers or filled)
+        kind = (
+            filled,
+            cells.get(shape.source),
+            cells.get(shape.platform_cloud),
+            cells.get(shape.auth),
+            cells.get(shape.sandbox),
+        )
+        recipe = shape.recipes.get(kind)
+        if recipe is not None:
+            endpoint = recipe.endpoint(row)
+            if endpoint is not None:
+                return Validated(endpoint)
+        return self._long_way(row, shape, kind)
+
+    def _long_way(self, row: InventoryRow, shape: RowShape, kind: RecipeKind) -> Validated | Invalid:
+        cells = row.cells
         findings = Findings(row, self._said)
-        shape = self._shape(row.headers or tuple(cells))
         for earlier, later in shape.headings.twice:
             findings.error(
                 later,
@@ -164,7 +182,24 @@ class Validator:
             encoded=layout.encoded,
             types=NO_TYPES if layout.terms is None else layout.terms.types,
         )
+        self._learn(row, endpoint, kind, (shape, layout))
         return Validated(endpoint, tuple(findings.warnings))
+
+    def _learn(
+        self, row: InventoryRow, endpoint: Endpoint, kind: RecipeKind, understood: tuple[RowShape, Layout]
+    ) -> None:
+        """Keep the short way for rows like this one, or that there is none."""
+        shape, layout = understood
+        recipes = shape.recipes
+        known = recipes.get(kind)
+        if known is not None:
+            # All that is said once a file is now said of this one, too.
+            known.file = row.file
+        elif kind not in recipes:
+            if len(recipes) >= _REMEMBERED:
+                recipes.clear()
+            is_learnable = has_short_way(row, layout)
+            recipes[kind] = Recipe(row, endpoint, shape, layout, self._secret_rules) if is_learnable else None
 
     def _shape(self, headers: tuple[str, ...]) -> RowShape:
         shape = self._shapes.get(headers)

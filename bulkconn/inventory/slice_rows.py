@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bulkconn.core.endpoint import InventoryRow
 from bulkconn.core.errors import InventoryChanged, UsageError
 from bulkconn.core.location import parse_location
 from bulkconn.inventory.csv_rows import read_csv
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bulkconn.core.diagnostics import Diagnostic
-    from bulkconn.core.endpoint import InventoryRow
     from bulkconn.inventory.network import Network
     from bulkconn.inventory.slices import Slice
 
@@ -92,6 +92,8 @@ def _on_disk(part: Slice) -> bytes:
 
 
 def _numbered(item: InventoryRow | Diagnostic, shift: int) -> InventoryRow | Diagnostic:
+    if isinstance(item, InventoryRow):
+        return item._replace(row=item.row + shift)
     return item if item.row is None else replace(item, row=item.row + shift)
 
 

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,7 +137,7 @@ def _read(path: Path) -> tuple[list[Endpoint], list[Diagnostic]]:
 
 def _without_place(endpoint: Endpoint) -> Endpoint:
     cells = {name.lower(): text for name, text in endpoint.cells.items()}
-    return replace(endpoint, file="", row=0, cells=cells)
+    return endpoint._replace(file="", row=0, cells=cells)
 
 
 def _written(folder: Path, form: str, rows: Rows) -> Path:
@@ -238,7 +237,7 @@ def _export_failed(out: Path, endpoints: Sequence[Endpoint], message: str) -> Pa
     run, ledger = RunId("run-1"), out.with_suffix(".ledger.db")
     with open_store(ledger, TARGET, now=START, new_ledger_id=LedgerId("L1")) as store:
         store.begin_run(run, START, {}, DoubtSince("boot-1", 0.0))
-        changes = [RowSeen(replace(one, file="a.json", row=row), START) for row, one in enumerate(endpoints)]
+        changes = [RowSeen(one._replace(file="a.json", row=row), START) for row, one in enumerate(endpoints)]
         failed = [
             Move(one.key, State.FAILED, START, run, error_code="1312-400", error_message=message)
             for one in endpoints

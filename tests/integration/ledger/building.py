@@ -76,7 +76,7 @@ def endpoint(name: str = "sales", **changes: Any) -> Endpoint:
         file="inventories/eu.csv",
         row=2,
     )
-    return replace(made, **changes)
+    return made._replace(**changes)
 
 
 def seen(row: Endpoint, seconds: float = 0) -> RowSeen:

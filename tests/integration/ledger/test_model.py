@@ -81,7 +81,7 @@ def changes(draw: st.DrawFn) -> Change:
     if kind is RowSeen:
         text = draw(st.sampled_from(["f1", "f2"]))
         sandbox = draw(st.sampled_from(["prod", "dev"]))
-        return RowSeen(replace(row, fingerprint=text, sandbox=sandbox, row=draw(st.integers(2, 9))), START)
+        return RowSeen(row._replace(fingerprint=text, sandbox=sandbox, row=draw(st.integers(2, 9))), START)
     run_id = RunId(draw(st.sampled_from(["run-0", "run-0", "run-0", "ghost"])))
     if kind is Intent:
         name = draw(st.sampled_from([row.name, f"{row.name}2"]))

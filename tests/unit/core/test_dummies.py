@@ -93,13 +93,7 @@ def test_dummy_row_leaves_out_what_is_never_sent() -> None:
 def endpoint_with(name: str, **changes: Any) -> Endpoint:
     """Give an endpoint whose one parameter is a secret reference."""
     endpoint = endpoint_of(row_of(source="odd", auth="token", token="env://T"))
-    return Endpoint(
-        **{
-            **{field: getattr(endpoint, field) for field in endpoint.__slots__},
-            "params": tuple((name, value) for _, value in endpoint.params),
-            **changes,
-        }
-    )
+    return endpoint._replace(**{"params": tuple((name, value) for _, value in endpoint.params), **changes})
 
 
 def test_dummy_of_an_encoded_secret_is_base64() -> None:

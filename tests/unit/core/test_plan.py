@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -255,7 +254,7 @@ def test_existing_names_in_the_plural_are_never_adopted() -> None:
 
 def test_existing_name_is_compared_as_the_row_says_it_now() -> None:
     """The decision is about the endpoint given, not about one of the same key before."""
-    renamed = replace(ENDPOINT, name="Orders")
+    renamed = ENDPOINT._replace(name="Orders")
     decision = decide_existing(
         renamed, [listed()], policy=OnExisting.ADOPT, holders={}, is_same_database=lambda *_: True
     )

@@ -38,7 +38,7 @@ MADE = replace(
 @pytest.mark.parametrize("state", [State.CREATED, State.ADOPTED])
 def test_judge_rotation_of_what_has_a_connection_is_to_rotate(state: State) -> None:
     """Its parameters may all have changed: they are what is sent."""
-    edited = replace(ROW, params=(), fingerprint="another")
+    edited = ROW._replace(params=(), fingerprint="another")
     judged = judge_rotation(edited, replace(MADE, state=state), with_adopted=True)
     assert judged.judgement is Judgement.ROTATE
 
@@ -87,9 +87,9 @@ def test_judge_rotation_refuses_a_row_that_became_another(changes: dict[str, Any
 
 def test_new_content_is_the_rows_unless_its_description_was_edited() -> None:
     """A description is not sent, so an edited one goes on to count as changed."""
-    plain = replace(ROW, cells={"server": "h2"})
+    plain = ROW._replace(cells={"server": "h2"})
     assert new_content(plain, replace(MADE, cells={"server": "h"})) == (ROW.fingerprint, {"server": "h2"})
-    same = replace(ROW, cells={"description": "d", "server": "h2"})
+    same = ROW._replace(cells={"description": "d", "server": "h2"})
     described = replace(MADE, cells={"description": "d"})
     assert new_content(same, described) == (ROW.fingerprint, {"description": "d", "server": "h2"})
     assert new_content(plain, described) == (None, {"description": "d", "server": "h2"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,9 +59,9 @@ def test_copy_of_every_source_gives_the_same_endpoints_at_the_same_rows(
     tmp_path: Path, referring: list[Endpoint]
 ) -> None:
     """Keys, fingerprints, references, connection strings and columns of one's own."""
-    far_apart = [replace(one, file=NAME, row=3 + 2 * number) for number, one in enumerate(referring)]
+    far_apart = [one._replace(file=NAME, row=3 + 2 * number) for number, one in enumerate(referring)]
     copy = stage(far_apart, tmp_path, "every", WHY)
-    again = [replace(one, file=NAME) for one in endpoints_of(copy)]
+    again = [one._replace(file=NAME) for one in endpoints_of(copy)]
     assert len(referring) > 30
     assert again == far_apart
 

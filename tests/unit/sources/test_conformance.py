@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 
 import pytest
 
@@ -234,7 +233,7 @@ def test_cells_of_a_row_are_an_inventory_again(source: Source, auth: AuthSpec) -
     """What the ledger keeps, with the secret filled in, gives the same endpoint; references are kept."""
     row = complete_row(source, auth, x_team="sales", description="For the ledger")
     references = {column_of(what): f"env://{column_of(what)}" for what in filled_by(auth) if what.secret}
-    endpoint = valid(replace(row, cells={**row.cells, **references}))
+    endpoint = valid(row._replace(cells={**row.cells, **references}))
     assert endpoint.cells.items() >= references.items()
     again = valid(
         InventoryRow(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from bulkconn.fleet.queue import defer_shards, make_app, make_tables
 from bulkconn.ledger import shards
-from bulkconn.ledger.changes import SEE_ROW, seen_values
 from bulkconn.ledger.codec import encode_json, encode_time
+from bulkconn.ledger.grouped import SEE_ROW, seen_values
 from bulkconn.ledger.postgres_connection import in_psycopg
 
 if TYPE_CHECKING:

@@ -1,67 +1,42 @@
-"""How one `Change` is written: the statements, and the lifecycle's say over each of them.
+"""How a move or a note is written, one row at a time: the statements, and the lifecycle's say over each.
 
-Called inside a transaction that `store.py` opens and ends. Every state change passes `check_move`.
+Called inside a transaction that `store.py` opens and ends. Every state change passes `check_move`. What every
+row of an ordinary run goes through is written by `grouped.py`, for many rows at once.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, assert_never
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.errors import IllegalMove
 from bulkconn.core.lifecycle import State, check_move
-from bulkconn.core.record import AttemptEnd, Intent, Move, Note, RowSeen
+from bulkconn.core.record import AttemptEnd, Move
 from bulkconn.ledger.codec import (
     Standing,
     decode_ids,
     decode_state,
     encode_ids,
-    encode_json,
     encode_time,
     storable,
 )
-from bulkconn.ledger.schema import DELETED, INTENT
+from bulkconn.ledger.schema import DELETED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping
 
-    from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.names import ConnectionId, EndpointKey, RunId
-    from bulkconn.core.record import Change
+    from bulkconn.core.record import Note
     from bulkconn.ledger.codec import Standings
     from bulkconn.ledger.database import Database
 
-# Content is what the inventory says. It may change as long as nothing was sent under it; the row's
-# place in the inventory may change at any time. A refresh that changes nothing leaves `updated_at`.
-SEE_ROW: Final = """
-    INSERT INTO rows (key, name, loose_name, source, platform_cloud, sandbox, auth, connection_spec_id,
-                      fingerprint, inventory_file, inventory_row, cells, updated_at, state)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')
-    ON CONFLICT (key) DO UPDATE SET
-        name = excluded.name, loose_name = excluded.loose_name, source = excluded.source,
-        platform_cloud = excluded.platform_cloud, sandbox = excluded.sandbox, auth = excluded.auth,
-        connection_spec_id = excluded.connection_spec_id, fingerprint = excluded.fingerprint,
-        inventory_file = excluded.inventory_file, inventory_row = excluded.inventory_row,
-        cells = excluded.cells,
-        updated_at = CASE
-            WHEN rows.fingerprint = excluded.fingerprint AND rows.cells = excluded.cells THEN rows.updated_at
-            ELSE excluded.updated_at END
-    WHERE rows.state = 'pending' OR (rows.state IN ('failed', 'held') AND rows.attempts = 0)
+_STANDINGS: Final = """
+    SELECT key, id, state, attempts, connection_id, other_ids, seen_ids, sent_sandbox, sent_name, sent_spec_id
+    FROM rows WHERE key IN ({})
 """
-_SEE_PLACE: Final = "UPDATE rows SET inventory_file = ?, inventory_row = ? WHERE key = ?"
-
-_STANDING: Final = """
-    SELECT id, state, attempts, connection_id, other_ids, seen_ids, sent_sandbox, sent_name, sent_spec_id
-    FROM rows WHERE key = ?
-"""
-
-_INTEND: Final = """
-    UPDATE rows SET
-        state = 'sending', attempts = attempts + 1, resends = resends + ?,
-        sent_sandbox = ?, sent_name = ?, sent_spec_id = ?, fingerprint = ?,
-        seen_ids = ?, updated_at = ?
-    WHERE id = ?
-"""
+#: Rows that are looked up by one statement: by this many, so that few texts are prepared and kept.
+_STEP: Final = 8
+_LOOKED_UP_AT_ONCE: Final = 64
 
 _MOVE: Final = """
     UPDATE rows SET
@@ -98,77 +73,17 @@ _APPEND: Final = """
 """
 
 
-def write_change(
-    db: Database, change: Change, runs: Mapping[RunId, int], standings: Standings | None = None
+def write_move(
+    db: Database, move: Move, runs: Mapping[RunId, int], standings: Standings | None = None
 ) -> None:
-    """Write one change; `runs` gives the row numbers of the runs that were begun.
+    """Write a move; `runs` gives the row numbers of the runs that were begun.
 
-    `standings` is filled with what an intent leaves, and spares the next move a look at its row. Give it only
-    where nobody else changes rows, and clear it where a change is rolled back. None: every change looks.
+    `standings` is what is known of rows that are on their way, see `take_standings`.
 
     Raises:
         IllegalMove: the lifecycle forbids it, or it lacks what its docstring demands.
     """
-    match change:
-        case RowSeen():
-            _write_seen(db, change)
-        case Intent():
-            _write_intent(db, change, runs, standings)
-        case Move():
-            known = None if standings is None else standings.pop(change.key, None)
-            _write_move(db, change, runs, known or _read_standing(db, change.key))
-        case Note():
-            if standings is not None:
-                standings.pop(change.key, None)
-            _write_note(db, change)
-        case _:
-            assert_never(change)
-
-
-def _write_seen(db: Database, seen: RowSeen) -> None:
-    row = seen.endpoint
-    if db.execute(SEE_ROW, seen_values(row, seen.at)).rowcount == 0:
-        db.execute(_SEE_PLACE, (row.file, row.row, row.key))
-
-
-def seen_values(row: Endpoint, at: datetime) -> tuple[str | int | None, ...]:
-    """Give the values of `SEE_ROW`, in its order."""
-    # fmt: off
-    return (
-        row.key, row.name, row.loose_name, row.source, row.platform_cloud.value, row.sandbox, row.auth,
-        row.connection_spec_id, row.fingerprint, row.file, row.row, encode_json(dict(row.cells)),
-        encode_time(at),
-    )
-    # fmt: on
-
-
-def _write_intent(
-    db: Database, intent: Intent, runs: Mapping[RunId, int], standings: Standings | None
-) -> None:
-    standing = _read_standing(db, intent.key)
-    check_move(standing.state, State.SENDING)
-    run = _find_run(runs, intent.run_id)
-    sent, at = intent.sent_as, encode_time(intent.at)
-    # fmt: off
-    db.execute(_INTEND, (
-        int(intent.is_resend), sent.sandbox, sent.name, sent.connection_spec_id, intent.fingerprint,
-        encode_ids(intent.seen_ids), at, standing.row_id,
-    ))
-    db.execute(_APPEND, (
-        standing.row_id, standing.attempts + 1, run, INTENT, at, sent.sandbox, sent.name,
-        sent.connection_spec_id, None, None, None, None, None, intent.server_clock_s,
-    ))
-    # fmt: on
-    if standings is not None:
-        standings[intent.key] = standing._replace(
-            state=State.SENDING,
-            attempts=standing.attempts + 1,
-            sent_as=(sent.sandbox, sent.name, sent.connection_spec_id),
-            seen_ids=intent.seen_ids,
-        )
-
-
-def _write_move(db: Database, move: Move, runs: Mapping[RunId, int], standing: Standing) -> None:
+    standing = take_standings(db, [move.key], standings)[move.key]
     check_move(standing.state, move.to)
     is_ambiguous = move.attempt_end is AttemptEnd.IN_DOUBT
     if is_ambiguous and move.doubt_since is None:
@@ -191,7 +106,7 @@ def _write_move(db: Database, move: Move, runs: Mapping[RunId, int], standing: S
         # An ambiguous end repeats what was sent, so that late twins are found through one small index.
         sent = standing.sent_as if is_ambiguous else (None, None, None)
         db.execute(_APPEND, (
-            standing.row_id, standing.attempts, _find_run(runs, move.run_id), move.attempt_end.value, at,
+            standing.row_id, standing.attempts, find_run(runs, move.run_id), move.attempt_end.value, at,
             *sent, move.status, code, message, request_id, connection_id, None,
         ))
     # fmt: on
@@ -205,7 +120,7 @@ def _write_deletion(db: Database, move: Move, standing: Standing, runs: Mapping[
         return
     seen = tuple(dict.fromkeys((*standing.seen_ids, *move.deleted_ids)))
     db.execute(_SEE_IDS, (encode_ids(seen), standing.row_id))
-    run, at = _find_run(runs, move.run_id), encode_time(move.at)
+    run, at = find_run(runs, move.run_id), encode_time(move.at)
     for one in move.deleted_ids:
         # fmt: off
         db.execute(_APPEND, (
@@ -215,7 +130,10 @@ def _write_deletion(db: Database, move: Move, standing: Standing, runs: Mapping[
         # fmt: on
 
 
-def _write_note(db: Database, note: Note) -> None:
+def write_note(db: Database, note: Note, standings: Standings | None = None) -> None:
+    """Write a note."""
+    if standings is not None:
+        standings.pop(note.key, None)
     doubt = note.doubt_since
     # fmt: off
     cursor = db.execute(_NOTE, (
@@ -237,16 +155,51 @@ def _ids_in_question(standing: Standing, move: Move) -> tuple[ConnectionId, ...]
     return others if replaced in others else (*others, replaced)
 
 
-def _read_standing(db: Database, key: EndpointKey) -> Standing:
-    row = db.execute(_STANDING, (key,)).fetchone()
-    if row is None:
-        raise _unknown(key)
-    return Standing(
-        row[0], decode_state(row[1]), row[2], row[3], decode_ids(row[4]), decode_ids(row[5]), row[6:]
-    )
+def take_standings(
+    db: Database, keys: Iterable[EndpointKey], standings: Standings | None = None
+) -> dict[EndpointKey, Standing]:
+    """Give where rows stand: what `standings` knows is taken out of it, the rest is looked up.
+
+    `standings` holds what intents left, and spares the next move a look at its row. Give it only where nobody
+    else changes rows, and clear it where changes are rolled back. None: all are looked up.
+
+    Raises:
+        IllegalMove: there is no row of that key.
+    """
+    found: dict[EndpointKey, Standing] = {}
+    unknown = []
+    for key in keys:
+        known = None if standings is None else standings.pop(key, None)
+        if known is None:
+            unknown.append(key)
+        else:
+            found[key] = known
+    rest = iter(unknown)
+    while chunk := list(islice(rest, _LOOKED_UP_AT_ONCE)):
+        _look_up(db, chunk, found)
+    return found
 
 
-def _find_run(runs: Mapping[RunId, int], run_id: RunId) -> int:
+def _look_up(db: Database, keys: list[EndpointKey], found: dict[EndpointKey, Standing]) -> None:
+    asked = keys + keys[-1:] * (-len(keys) % _STEP if len(keys) > 1 else 0)
+    for key, row_id, state, attempts, connection_id, other_ids, seen_ids, *sent_as in db.execute(
+        _STANDINGS.format(",".join("?" * len(asked))), asked
+    ):
+        found[key] = Standing(
+            *(row_id, decode_state(state), attempts, connection_id),
+            *(decode_ids(other_ids), decode_ids(seen_ids), tuple(sent_as)),
+        )
+    for key in keys:
+        if key not in found:
+            raise _unknown(key)
+
+
+def find_run(runs: Mapping[RunId, int], run_id: RunId) -> int:
+    """Give the row number of a run that was begun.
+
+    Raises:
+        IllegalMove: it was never begun.
+    """
     try:
         return runs[run_id]
     except KeyError:

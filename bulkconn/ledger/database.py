@@ -38,3 +38,7 @@ class Database(Protocol):
     def execute(self, sql: str, values: Sequence[Any] = ..., /) -> Cursor:
         """Run one statement, `?` standing for the values in their order."""
         ...
+
+    def executemany(self, sql: str, values: Sequence[Sequence[Any]], /) -> Cursor:
+        """Run one statement for each of these values; `rowcount` is of all of them together."""
+        ...

@@ -226,13 +226,13 @@ class PostgresStore(SqlStore):
             self._keep_late(groups)
             raise
 
-    def _apply_group(self, db: Database, changes: Sequence[Change]) -> Exception | None:
+    def _write_changes(self, db: Database, changes: Sequence[Change]) -> None:
         for change in changes:
             if isinstance(change, Intent):
                 late = read_late_answer(db, change.key)
                 if late is not None:
-                    return AnsweredLate(late)
-        return super()._apply_group(db, changes)
+                    raise AnsweredLate(late)
+        super()._write_changes(db, changes)
 
     def begin_run(
         self, run_id: RunId, at: datetime, settings: Mapping[str, object], doubt_since: DoubtSince

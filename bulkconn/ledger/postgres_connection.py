@@ -49,6 +49,12 @@ class PostgresDatabase:
         """Run one statement."""
         return self.connection.execute(in_psycopg(sql), values or None)
 
+    def executemany(self, sql: str, values: Sequence[Sequence[Any]], /) -> Cursor:
+        """Run one statement many times, sent on without waiting for each answer where libpq can do that."""
+        cursor = self.connection.cursor()
+        cursor.executemany(in_psycopg(sql), values)
+        return cursor
+
 
 @lru_cache(maxsize=512)
 def in_psycopg(sql: str) -> Any:  # noqa: ANN401 - psycopg asks for literal strings, ours are put together

@@ -10,9 +10,9 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final, Self, TypeVar
 
 from bulkconn.core.errors import AnsweredLate, IllegalMove
-from bulkconn.ledger.changes import write_change
 from bulkconn.ledger.codec import encode_json, encode_time
 from bulkconn.ledger.faults import damaged
+from bulkconn.ledger.grouped import write_changes
 from bulkconn.ledger.queries import EVERY_ROW
 from bulkconn.ledger.rotations import keep_rotations
 from bulkconn.ledger.schema import AFTERWARDS_SINCE, CUT_OFF
@@ -57,6 +57,10 @@ _KEEP_SPEC: Final = """
     ON CONFLICT (sandbox, connection_spec_id) DO UPDATE
     SET read_at = excluded.read_at, document = excluded.document
 """
+
+
+class _Refused(Exception):
+    """Some change of a transaction was refused, so that none of it was written."""
 
 
 class SqlStore(ABC):
@@ -104,6 +108,10 @@ class SqlStore(ABC):
         """Give what narrows a statement over `rows` to those that this store works on; here all."""
         return EVERY_ROW
 
+    @property
+    def _all_refusals(self) -> tuple[type[Exception], ...]:
+        return (IllegalMove, AnsweredLate, *self.refusals)
+
     def apply(self, groups: Sequence[Sequence[Change]]) -> list[Exception | None]:
         """Write several callers' changes in one transaction, durable when this returns.
 
@@ -113,21 +121,24 @@ class SqlStore(ABC):
         Raises:
             LedgerError: nothing is known to be written.
         """
-        return self._write(lambda db: self._apply_groups(db, groups))
+        try:
+            self._write(lambda db: self._write_all(db, groups))
+        except _Refused:
+            # Refusals are rare, and savepoints cost: only now each caller's changes get one of their own.
+            return self._write(lambda db: [self._apply_group(db, group) for group in groups])
+        return [None] * len(groups)
 
-    def _apply_groups(self, db: Database, groups: Sequence[Sequence[Change]]) -> list[Exception | None]:
-        # Refusals are rare, and a savepoint a caller is a fifth of all statements: first all as one.
-        if self._apply_group(db, [change for group in groups for change in group]) is None:
-            return [None] * len(groups)
-        return [self._apply_group(db, group) for group in groups]
+    def _write_all(self, db: Database, groups: Sequence[Sequence[Change]]) -> None:
+        try:
+            self._write_changes(db, [change for group in groups for change in group])
+        except self._all_refusals as error:
+            raise _Refused from error
 
     def _apply_group(self, db: Database, changes: Sequence[Change]) -> Exception | None:
-        refusals: tuple[type[Exception], ...] = (IllegalMove, AnsweredLate, *self.refusals)
         db.execute("SAVEPOINT caller")
         try:
-            for change in changes:
-                write_change(db, change, self._runs, self._standings)
-        except refusals as error:
+            self._write_changes(db, changes)
+        except self._all_refusals as error:
             self._forget_standings()
             db.execute("ROLLBACK TO caller")
             db.execute("RELEASE caller")
@@ -138,6 +149,9 @@ class SqlStore(ABC):
             return refused
         db.execute("RELEASE caller")
         return None
+
+    def _write_changes(self, db: Database, changes: Sequence[Change]) -> None:
+        write_changes(db, changes, self._runs, self._standings)
 
     def begin_run(
         self, run_id: RunId, at: datetime, settings: Mapping[str, object], doubt_since: DoubtSince

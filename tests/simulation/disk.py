@@ -63,7 +63,7 @@ class DiskFault:
 
 
 class _Connection(sqlite3.Connection):
-    """A connection whose `execute` can be replaced (one of C has no place for that)."""
+    """A connection whose `execute` and `executemany` can be replaced (one of C has no place for that)."""
 
 
 class Disk(ABC):
@@ -86,7 +86,8 @@ class Disk(ABC):
 
     def end(self, *, is_killed: bool) -> None:
         """The process that opened it is gone."""
-        self.connection.__dict__.pop("execute", None)
+        for method in ("execute", "executemany"):
+            self.connection.__dict__.pop(method, None)
 
     @abstractmethod
     def snapshot(self) -> bytes:
@@ -110,7 +111,7 @@ class Disk(ABC):
 
     def arm(self, fault: DiskFault) -> None:
         """Let one transaction of the process at work meet its fate."""
-        execute = self.connection.execute
+        execute, execute_many = self.connection.execute, self.connection.executemany
         begun = count()
         is_now = False
 
@@ -122,7 +123,12 @@ class Disk(ABC):
                 return execute(sql, *args)
             return self._fail(fault.trouble, execute, sql, *args)
 
-        self.connection.__dict__["execute"] = execute_or_fail
+        def execute_many_or_fail(sql: str, values: Any) -> sqlite3.Cursor:
+            if not is_now:
+                return execute_many(sql, values)
+            return self._fail(fault.trouble, execute_many, sql, values)
+
+        self.connection.__dict__.update(execute=execute_or_fail, executemany=execute_many_or_fail)
 
     def _fail(
         self, trouble: Trouble, execute: Callable[..., sqlite3.Cursor], sql: str, *args: Any

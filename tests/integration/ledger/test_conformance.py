@@ -235,6 +235,46 @@ async def test_commit_with_one_illegal_change_writes_none_of_it(fresh: OpenLedge
         assert await ledger.records([one.key, two.key, EndpointKey("prod/postgresql/three")]) == before
 
 
+async def test_changes_of_many_rows_in_one_commit_are_as_one_after_the_other(fresh: OpenLedger) -> None:
+    """However a group is written, each row has gone through its own changes in their order."""
+    rows = [endpoint(f"r{number}") for number in range(100)]
+    first, doubtful, failed, edited, other = rows[:5]
+    changes: list[Change] = [seen(row) for row in rows]
+    changes += [intent(row) for row in rows[:80]]
+    changes += [created(first), doubted(doubtful), *map(created, rows[5:70])]
+    changes += [Note(doubtful.key, at(3), error_code="looked_up"), move(doubtful, State.PENDING, 4)]
+    changes += [intent(doubtful, 5, is_resend=True, seen_ids=(ConnectionId("s1"),)), created(doubtful, 6)]
+    changes += [move(failed, State.FAILED, attempt_end=AttemptEnd.REJECTED, error_code="1100")]
+    changes += [move(edited, State.PENDING, attempt_end=AttemptEnd.NOT_PROCESSED)]
+    changes += [
+        seen(endpoint("r3", fingerprint="f2", row=9), 7),
+        seen(endpoint("r0", auth="other", row=8), 7),
+    ]
+    changes += [intent(edited, 8, fingerprint="f2"), created(edited, 9, etag=None, request_id=None)]
+    changes += [created(other), move(other, State.HELD, other_ids=(ConnectionId("twin"),))]
+    one_by_one = MemoryLedger(HandClock(), target=TARGET)
+    await fill(one_by_one)
+    for change in changes:
+        await one_by_one.commit([change])
+    async with fresh() as ledger:
+        await fill(ledger)
+        await ledger.commit(changes)
+        found = await ledger.records([row.key for row in rows])
+    assert found == await one_by_one.records([row.key for row in rows])
+
+
+async def test_created_row_whose_other_id_was_known_keeps_both(fresh: OpenLedger) -> None:
+    """An id that a row had before it was sent again stays among those in question."""
+    row = endpoint()
+    async with fresh() as ledger:
+        await fill(ledger, row)
+        await ledger.commit([move(row, State.HELD, connection_id=ConnectionId("before"))])
+        await ledger.commit([move(row, State.PENDING, 3), intent(row, 4)])
+        await ledger.commit([created(row, 5)])
+        record = await read(ledger, row)
+    assert (record.connection_id, record.other_ids) == ("id-sales", ("before",))
+
+
 @pytest.mark.parametrize(
     "change",
     [

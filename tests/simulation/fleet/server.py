@@ -19,7 +19,7 @@ import psycopg
 from bulkconn.ledger.store import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from random import Random
 
     from bulkconn.core.names import LedgerId
@@ -244,6 +244,10 @@ class Connection:
         self._check()
         return self._link.server.execute(sql, values or ())
 
+    def cursor(self) -> ManyTimes:
+        """Give what runs one statement many times."""
+        return ManyTimes(self)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit at the end, if the network lets it."""
@@ -280,6 +284,18 @@ class Connection:
     def close(self) -> None:
         """Let go of it."""
         self.closed = True
+
+
+class ManyTimes:
+    """A cursor, as far as the ledger uses it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.rowcount = 0
+
+    def executemany(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
+        """Run a statement for each of these values."""
+        self.rowcount = sum(self._connection.execute(sql, one).rowcount for one in values)
 
 
 class AsyncConnection:

@@ -12,7 +12,7 @@ from bulkconn.engine.context import World
 from bulkconn.engine.run import Engine
 from bulkconn.engine.service import Service as EngineService
 from bulkconn.ledger import shards
-from bulkconn.ledger.changes import SEE_ROW, seen_values
+from bulkconn.ledger.grouped import SEE_ROW, seen_values
 from bulkconn.ledger.leases import LEASE_S
 from bulkconn.ledger.postgres import Holder
 from bulkconn.ledger.postgres_ledger import PostgresLedger

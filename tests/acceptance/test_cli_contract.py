@@ -260,9 +260,8 @@ def test_run_that_is_interrupted_reports_its_signal_and_can_go_on(
 ) -> None:
     """Exit codes 130 and 143, also inside the JSON; the ledger is whole, the same command goes on."""
     console.write("eu.csv", names_of_its_own(postgres_rows(100), console.folder))
-    process = console.start("run", "eu.csv", "--rate", "20", "--output", "json")
-    wait_for_ledger(console)
-    time.sleep(1.0)
+    process = console.start("run", "eu.csv", "--rate", "5", "--output", "json")
+    wait_for_ledger(console, created=1)
     process.send_signal(number)
     out, _ = process.communicate(timeout=30)
     report = json.loads(out)
@@ -346,13 +345,18 @@ def test_run_from_standard_input_needs_a_ledger_and_then_works(console: Console)
     assert report["counts"]["created"] == 2
 
 
-def wait_for_ledger(console: Console, *, in_doubt: int = 0) -> None:
-    """Wait until a run has made its ledger and written rows to it, and so many are on their way."""
-    deadline = time.monotonic() + 20
+def wait_for_ledger(console: Console, *, in_doubt: int = 0, created: int = 0) -> None:
+    """Wait until a run has made its ledger and written rows to it, and so many are on their way, or done."""
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if list(console.folder.glob("*.ledger.db")):
             code, report = console.json("status")
-            if code == 0 and report["rows"] and report["counts"]["in_doubt"] >= in_doubt:
+            wanted = {"in_doubt": in_doubt, "created": created}
+            if (
+                code == 0
+                and report["rows"]
+                and all(report["counts"][name] >= wanted[name] for name in wanted)
+            ):
                 return
         time.sleep(0.1)
     raise AssertionError("the run made no ledger")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import compileall
 import inspect
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,12 @@ from tests.servers.fixtures import (  # noqa: F401 - see above
 
 if TYPE_CHECKING:
     import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the package: a thousand processes are started here, and none of them may write byte code."""
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(Path(__file__).parents[1] / "bulkconn", quiet=2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

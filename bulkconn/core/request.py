@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
 def secret_refs(endpoint: Endpoint) -> tuple[SecretRef, ...]:
     """Give the references that must be resolved before an endpoint can be sent, each once."""
-    refs: dict[SecretRef, None] = {}
+    refs: list[SecretRef] = []
     for _, value in endpoint.params:
+        # Most are texts: asked first, since an inventory's first pass asks this of every row.
+        if isinstance(value, str):
+            continue
         if isinstance(value, SecretRef):
-            refs[value] = None
+            refs.append(value)
         elif isinstance(value, BuiltString):
-            refs.update((part, None) for _, part in value.parts if isinstance(part, SecretRef))
-    return tuple(refs)
+            refs += [part for _, part in value.parts if isinstance(part, SecretRef)]
+    return tuple(dict.fromkeys(refs)) if refs else ()
 
 
 def build_request(

@@ -135,9 +135,9 @@ class InventoryCheck:
             if isinstance(result, Invalid):
                 problems[index] = list(result.diagnostics)
                 continue
-            found = [*result.warnings, *self._missing_references(item, result.endpoint)]
-            if found:
-                problems[index] = found
+            missing = self._missing_references(item, result.endpoint) if self._reference_exists else ()
+            if missing or result.warnings:
+                problems[index] = [*result.warnings, *missing]
             checked.append((index, item, result.endpoint))
         repeats = duplicates.find([endpoint for _, _, endpoint in checked])
         for nth, earlier in repeats.items():
@@ -146,6 +146,8 @@ class InventoryCheck:
         first = len(self._refused)
         self._refused.extend(bytes(len(batch)))
         self.rows += len(batch)
+        if not problems:
+            return tuple([endpoint for _, _, endpoint in checked])
         for index in sorted(problems):
             self._note(batch[index], first + index, problems[index])
         return tuple(endpoint for index, _, endpoint in checked if not self._refused[first + index])
@@ -171,14 +173,16 @@ class InventoryCheck:
         return any(item is fault for fault in self._inventory.cut_short)
 
     def _missing_references(self, row: InventoryRow, endpoint: Endpoint) -> list[Diagnostic]:
-        if self._reference_exists is None:
+        exists = self._reference_exists
+        references = secret_refs(endpoint)
+        if exists is None or not references:
             return []
         missing = []
-        for reference in secret_refs(endpoint):
+        for reference in references:
             if reference not in self._references:
                 if len(self._references) >= _REMEMBERED_REFERENCES:
                     self._references.clear()
-                self._references[reference] = self._reference_exists(reference)
+                self._references[reference] = exists(reference)
             reason = self._references[reference]
             if reason is not None:
                 missing.append(_missing(row, reference, reason))

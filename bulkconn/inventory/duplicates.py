@@ -1,48 +1,36 @@
 """Finds rows that share a key, or a name in one sandbox and connection spec, among any number of rows.
 
-A million names would fill the memory, so they lie in a temporary SQLite database on disk, of which a
-few megabytes are cached. Its index holds hashes, which keeps it small; what two rows of one hash really
-say is compared, so the answer is exact.
+Hardly ever does one. So of each name five bytes of its hash are kept in memory, which tell for certain that
+it is new; what the rows say goes to a temporary file, in case it is ever needed. Where a name may have been
+there before, `Claims` is shown all of them, and says from then on what is really the same.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from itertools import islice
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Final, Self
 
 from bulkconn.core.custom import CUSTOM
-from bulkconn.core.errors import UsageError
 from bulkconn.core.names import default_key
+from bulkconn.inventory.claims import Claim, Claims, Earlier, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from bulkconn.core.endpoint import Endpoint
 
-# What is lost with the process need not be journalled; eight megabytes keep a million rows fast enough.
-_SETTINGS: Final = """
-pragma journal_mode = off;
-pragma synchronous = off;
-pragma locking_mode = exclusive;
-pragma cache_size = -8192;
-create table place (id integer primary key, file text, row integer, key text, name text);
-create table claim (hash integer primary key, id integer not null);
-create table clash (text text primary key, id integer not null) without rowid;
-begin;
-"""
+__all__ = ["Duplicates", "Earlier"]
 
-
-#: Rows re-read at a time when keys begin to count.
-_FETCHED: Final = 2_000
-
-
-class Earlier(NamedTuple):
-    """The row that said it first. `is_key` tells whether the key is the same, or else the name."""
-
-    is_key: bool
-    file: str
-    row: int
+#: A hash's lowest bits choose one of so many buckets, its next five bytes are kept there. Among ten million
+#: names two that differ are taken for the same in one file of two hundred, and that costs seconds only.
+_BUCKETS: Final = 2**15
+_MARK_BYTES: Final = 5
+_MARK: Final = 2 ** (8 * _MARK_BYTES) - 1
+#: Lines of the temporary file for each row: file, row, key, and the three of its name.
+_LINES: Final = 6
+#: Rows of it that are shown to `Claims` at a time.
+_SHOWN: Final = 2_000
 
 
 class Duplicates:
@@ -55,46 +43,43 @@ class Duplicates:
 
     def __init__(self, hashed: Callable[[str], int] = hash) -> None:
         self._hashed = hashed
-        self._count = 0
         self._compares_keys = False
-        with _translated():
-            # The empty name asks for a temporary file, unlinked by SQLite itself.
-            self._database = sqlite3.connect("", isolation_level=None)
-            self._database.executescript(_SETTINGS)
+        self._buckets: list[bytearray | None] = [None] * _BUCKETS
+        self._files: dict[str, int] = {}
+        self._claims: Claims | None = None
+        with translated():
+            self._said = TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115 - open until `close`
 
     def find(self, endpoints: Sequence[Endpoint]) -> dict[int, tuple[Earlier, ...]]:
         """Remember endpoints, and give for their indexes which earlier rows they repeat.
 
         Raises:
-            UsageError: the temporary database cannot be written.
+            UsageError: a temporary file cannot be written.
         """
-        first, self._count = self._count, self._count + len(endpoints)
-        with _translated():
-            if not self._compares_keys and any(
-                endpoint.source == CUSTOM
-                or endpoint.key != default_key(endpoint.sandbox, endpoint.source, endpoint.name)
-                for endpoint in endpoints
-            ):
-                self._compare_keys()
-            places, claims = [], []
-            for place, endpoint in enumerate(endpoints, first):
-                # Neither part holds a control character, so the line end divides them for certain.
-                name = f"{endpoint.sandbox}\n{endpoint.connection_spec_id}\n{endpoint.loose_name}"
-                places.append((place, endpoint.file, endpoint.row, endpoint.key, name))
-                claims.append((self._hashed(name), 2 * place))
-                if self._compares_keys:
-                    claims.append((self._hashed(endpoint.key), 2 * place + 1))
-            self._database.executemany("insert into place values (?, ?, ?, ?, ?)", places)
-            # In the order of the index, neighbours share its pages; of equal hashes the earlier row wins.
-            claims.sort()
-            inserted = self._database.executemany("insert or ignore into claim values (?, ?)", claims)
-            if inserted.rowcount == len(claims):
+        names = [
+            # Neither part holds a control character, so the line end divides them for certain.
+            f"{one.sandbox}\n{one.connection_spec_id}\n{one.loose_name}"
+            for one in endpoints
+        ]
+        if not self._compares_keys and any(
+            one.source == CUSTOM or one.key != default_key(one.sandbox, one.source, one.name)
+            for one in endpoints
+        ):
+            self._compare_keys()
+        if self._claims is None:
+            if self._mark(names) and (not self._compares_keys or self._mark([one.key for one in endpoints])):
+                self._write(endpoints, names)
                 return {}
-            return self._found(first, sorted(claims, key=lambda claim: claim[1]))
+            self._claims = self._exactly()
+        return self._claims.find(
+            [Claim(one.file, one.row, one.key, name) for one, name in zip(endpoints, names, strict=True)]
+        )
 
     def close(self) -> None:
-        """Let the temporary database go."""
-        self._database.close()
+        """Let the temporary files go."""
+        self._said.close()
+        if self._claims is not None:
+            self._claims.close()
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -104,55 +89,58 @@ class Duplicates:
         """Close."""
         self.close()
 
+    def _mark(self, texts: Iterable[str]) -> bool:
+        """Keep marks of texts, and say whether all are new for certain; what follows a doubt gets none."""
+        buckets, hashed_of = self._buckets, self._hashed
+        for text in texts:
+            hashed = hashed_of(text)
+            mark = (hashed // _BUCKETS & _MARK).to_bytes(_MARK_BYTES, "little")
+            bucket = buckets[hashed % _BUCKETS]
+            if bucket is None:
+                buckets[hashed % _BUCKETS] = bytearray(mark)
+            elif mark in bucket:
+                return False
+            else:
+                bucket += mark
+        return True
+
     def _compare_keys(self) -> None:
-        """Enter the keys of all earlier rows, which need not be compared among themselves."""
+        """Compare keys from now on, also with those of all rows before."""
         self._compares_keys = True
-        earlier = self._database.execute("select id, key from place order by id")
-        while rows := earlier.fetchmany(_FETCHED):
-            claims = sorted((self._hashed(key), 2 * place + 1) for place, key in rows)
-            inserted = self._database.executemany("insert or ignore into claim values (?, ?)", claims)
-            if inserted.rowcount < len(claims):
-                self._found(0, claims)
+        if self._claims is not None:
+            self._claims.compare_keys()
+        elif not all(self._mark([row.key for row in rows]) for rows in self._written()):
+            self._claims = self._exactly()
 
-    def _found(self, first: int, claims: list[tuple[int, int]]) -> dict[int, tuple[Earlier, ...]]:
-        """Look at claims whose hash may have been taken already, in the order of their rows."""
-        found: dict[int, tuple[Earlier, ...]] = {}
-        for hashed, claim in claims:
-            holder = self._one("select id from claim where hash = ?", hashed)
-            if holder == claim:
-                continue
-            text = self._text(claim)
-            if self._text(holder) != text:
-                # Two texts of one hash: the later one is kept by its text.
-                self._database.execute("insert or ignore into clash values (?, ?)", (text, claim))
-                holder = self._one("select id from clash where text = ?", text)
-                if holder == claim:
-                    continue
-            file, row = self._database.execute(
-                "select file, row from place where id = ?", (holder // 2,)
-            ).fetchone()
-            index = claim // 2 - first
-            is_key = claim % 2 == 1
-            found[index] = (*found.get(index, ()), Earlier(is_key, file, row))
-        return found
+    def _exactly(self) -> Claims:
+        """Give who can tell what is really the same, after having been shown every row so far."""
+        claims = Claims(self._hashed)
+        if self._compares_keys:
+            claims.compare_keys()
+        for rows in self._written():
+            claims.find(rows)
+        return claims
 
-    def _text(self, claim: int) -> str:
-        key, name = self._database.execute(
-            "select key, name from place where id = ?", (claim // 2,)
-        ).fetchone()
-        # A key cannot hold a line end and a name's claim always does: the two never are the same.
-        return str(key if claim % 2 else name)
+    def _write(self, endpoints: Sequence[Endpoint], names: Sequence[str]) -> None:
+        files = self._files
+        lines = [
+            f"{files.setdefault(one.file, len(files))}\n{one.row}\n{one.key}\n{name}\n"
+            for one, name in zip(endpoints, names, strict=True)
+        ]
+        with translated():
+            self._said.writelines(lines)
 
-    def _one(self, query: str, value: str | int) -> int:
-        return int(self._database.execute(query, (value,)).fetchone()[0])
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise UsageError(
-            f"the temporary database for finding repeated rows failed: {error}",
-            fix="free space for temporary files, or let TMPDIR name another folder, then try again",
-        ) from error
+    def _written(self) -> Iterator[list[Claim]]:
+        files = list(self._files)
+        with translated():
+            self._said.seek(0)
+        while True:
+            with translated():
+                lines = [line[:-1] for line in islice(self._said, _SHOWN * _LINES)]
+            if not lines:
+                return
+            file, row, key, *name = (lines[part::_LINES] for part in range(_LINES))
+            yield [
+                Claim(files[int(of)], int(number), own, "\n".join(parts))
+                for of, number, own, *parts in zip(file, row, key, *name, strict=True)
+            ]

@@ -62,13 +62,23 @@ class Checked:
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
-        """All that is kept: what concerns the whole check, the rows' faults, conflicts with the ledger."""
-        return [*self.notes, *self.check.diagnostics, *self.conflicts]
+        """All that is kept: of the whole check, of rows, of the ledger, of what a retry passes over."""
+        return [*self.notes, *self.check.diagnostics, *self.conflicts, *self._left_behind()]
 
     @property
     def errors(self) -> int:
         """How many errors there are, shown or not."""
         return self.check.errors + len(self.conflicts)
+
+    def _left_behind(self) -> Iterator[Diagnostic]:
+        rows = self.survey.left_behind
+        if rows:
+            yield Diagnostic(
+                Severity.WARNING,
+                ", ".join(self.inventory.names),
+                f"{plural(rows, 'row')} left pending: --retry-failed sends failed rows only",
+                "run the same command without --retry-failed (and --error-code): it sends them too",
+            )
 
     def may_go_on(self, *, skip_invalid: bool) -> bool:
         """Tell whether what is wrong lets a run begin. A file that is cut short never does."""

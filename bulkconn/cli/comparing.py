@@ -11,6 +11,7 @@ from bulkconn.core.lifecycle import State
 from bulkconn.core.plan import Action, plan_action
 from bulkconn.engine.looking import serving
 from bulkconn.engine.lookup import Looker
+from bulkconn.engine.survey import taken_up_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from bulkconn.cli.names import NamesFound
     from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.names import ConnectionId, EndpointKey
-    from bulkconn.core.record import LedgerRecord
+    from bulkconn.core.plan import PlannedAction
     from bulkconn.engine.run import Engine
     from bulkconn.ledger.sql_store import SqlStore
 
@@ -36,11 +37,15 @@ async def compare(engine: Engine, checked: Checked, found: NamesFound, store: Sq
     """
     diff, keys = LiveDiff(), KeySet()
     for batch in _batches(checked.endpoints()):
-        records = await engine.run.ledger.records([one.key for one in batch])
+        ledger, reopen = engine.run.ledger, engine.run.settings.reopen
+        batch_keys = [one.key for one in batch]
+        records = await ledger.records(batch_keys)
+        taken_up = await taken_up_before(ledger, batch_keys, reopen=reopen)
         for endpoint in batch:
             keys.add(endpoint.key)
             record = records.get(endpoint.key)
-            change = _change_of(engine, endpoint, record, found)
+            planned = plan_action(endpoint, record, reopen=reopen, taken_up=taken_up.get(endpoint.key))
+            change = _change_of(endpoint, planned, found)
             if change is not None:
                 connection_id = found.adopts.get(endpoint.key) or (record.connection_id if record else None)
                 diff.add(change, _told(endpoint.key, endpoint.name, endpoint.sandbox, connection_id))
@@ -50,11 +55,8 @@ async def compare(engine: Engine, checked: Checked, found: NamesFound, store: Sq
     return diff
 
 
-def _change_of(
-    engine: Engine, endpoint: Endpoint, record: LedgerRecord | None, found: NamesFound
-) -> Change | None:
-    """Say what a run would find of a row; None where it is held, failed, in doubt or deleted."""
-    planned = plan_action(endpoint, record, reopen=engine.run.settings.reopen)
+def _change_of(endpoint: Endpoint, planned: PlannedAction, found: NamesFound) -> Change | None:
+    """Say what a run would find of a row; None where it is held, failed, in doubt, deleted or left alone."""
     if endpoint.key in found.adopts:
         return Change.ADOPT
     if planned.action is Action.CREATE:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bulkconn.engine.survey import Survey
 
 _DONE: Final = frozenset({State.CREATED, State.ADOPTED, State.FAILED, State.HELD})
-_LEFT: Final = frozenset({Action.CREATE.value, Action.SETTLE.value})
+_LEFT: Final = frozenset({Action.CREATE.value, Action.SETTLE.value, Action.LEAVE.value})
 _TROUBLE: Final = frozenset({State.FAILED, State.HELD})
 #: Paces that are kept, one a second: as many as the widest view draws.
 _PACES_MAX: Final = 60

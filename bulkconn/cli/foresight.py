@@ -132,6 +132,7 @@ async def foresee(
         exit_code=_exit_code(counts, found, is_checked=not checked.notes),
         diagnostics=[*checked.diagnostics, *found.diagnostics],
         stopped=found.stopped,
+        left_behind=checked.survey.left_behind,
     )
     if given.text("out") is not None and report.stopped is None:
         info = None if view.store is None else view.store.info
@@ -139,7 +140,8 @@ async def foresee(
         situation = situation_of(checked, base_url, given.org_id, info, digest_of_store)
         write_plan(given.text("out") or "", given, situation, counts)
     if given.is_on("detailed_exitcode"):
-        code = detailed_exit_code(counts, found.diff, usual=report.exit_code)
+        to_send = {**counts, "pending": counts["pending"] - report.left_behind}
+        code = detailed_exit_code(to_send, found.diff, usual=report.exit_code)
         report = dataclasses.replace(report, exit_code=code)
     return report, found
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from bulkconn.ledger import queries
-from bulkconn.ledger.schema import FORMAT_VERSION, SPECS_SINCE
+from bulkconn.ledger.schema import FORMAT_VERSION, SPECS_SINCE, TAKEN_UP_SINCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from bulkconn.core.names import ConnectionId, EndpointKey
     from bulkconn.core.protocols import Ledger
-    from bulkconn.core.record import LedgerRecord, NameConflict, RowStanding
+    from bulkconn.core.record import LedgerRecord, NameConflict, RowStanding, TakenUp
     from bulkconn.core.service_spec import Place, ServiceSpec
     from bulkconn.ledger.sql_store import SqlStore
 
@@ -27,7 +27,7 @@ class LedgerView:
         self._store = store
 
     def as_ledger(self) -> Ledger:
-        """Give it where a whole ledger is taken but only these four questions are asked."""
+        """Give it where a whole ledger is taken but only these five questions are asked."""
         return cast("Ledger", self)
 
     @property
@@ -53,6 +53,12 @@ class LedgerView:
     async def standings(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, RowStanding]:
         """Look up only what tells finished rows from others."""
         return {} if self._store is None else self._store.read(lambda db: queries.read_standings(db, keys))
+
+    async def taken_up(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, TakenUp]:
+        """Say as what unfinished rows were finished before a run took them up once more."""
+        if self._store is None or self._store.info.format_version < TAKEN_UP_SINCE:
+            return {}
+        return self._store.read(lambda db: queries.read_taken_up(db, keys))
 
     async def conflicts(
         self, names: Sequence[tuple[EndpointKey, str, str, str]]

@@ -12,6 +12,7 @@ from bulkconn.core.report import Tally
 from bulkconn.engine.existing import ExistingNames
 from bulkconn.engine.looking import serving
 from bulkconn.engine.lookup import Looker
+from bulkconn.engine.survey import taken_up_before
 from bulkconn.report.words import plural
 
 if TYPE_CHECKING:
@@ -76,10 +77,12 @@ async def _look_at_batch(
     engine: Engine, existing: ExistingNames, batch: Sequence[Endpoint], found: NamesFound
 ) -> None:
     run = engine.run
-    records = await run.ledger.records([endpoint.key for endpoint in batch])
+    reopen, keys = run.settings.reopen, [endpoint.key for endpoint in batch]
+    records = await run.ledger.records(keys)
+    taken_up = await taken_up_before(run.ledger, keys, reopen=reopen)
     for endpoint in batch:
         record = records.get(endpoint.key)
-        planned = plan_action(endpoint, record, reopen=run.settings.reopen)
+        planned = plan_action(endpoint, record, reopen=reopen, taken_up=taken_up.get(endpoint.key))
         if planned.action is not Action.CREATE or (record is not None and record.attempts):
             continue
         if engine.stops.is_stopping:

@@ -195,12 +195,14 @@ async def _work(given: Given, checked: Checked, engine: Engine, interrupts: Inte
     log = engine.run.log
     interrupts.on_first = engine.interrupt
     interrupts.on_second = engine.cut
-    to_send = checked.survey.tally.counts["pending"]
+    to_send = checked.survey.tally.counts["pending"] - checked.survey.left_behind
     log.info("run.started", rows=checked.survey.tally.rows, to_send=to_send)
     checked.references.log = log
     is_live = may_draw(given)
     async with checked.references, showing(engine, to_send=to_send, is_live=is_live, survey=checked.survey):
         report = await engine.onboard(checked.endpoints, checked.survey)
+    # Doubts that turned out to be none may have joined those that were left at the beginning.
+    checked.survey.left_behind = report.left_behind
     report = as_interrupted(report, interrupts.exit_code)
     log.info("run.ended", exit_code=int(report.exit_code), **report.this_run.as_json())
     return report

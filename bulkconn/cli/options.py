@@ -263,7 +263,7 @@ policy: Final = group_of(
             "What becomes of a row that was never sent when its name exists already.",
             type=click.Choice(["hold", "adopt", "create"], case_sensitive=False), default="hold",
         ),
-        _switch("--retry-failed", "BULKCONN_RETRY_FAILED", "Send failed rows again, no other finished ones."),
+        _switch("--retry-failed", "BULKCONN_RETRY_FAILED", "Send failed rows again, and nothing else."),
         _switch(
             "--marker", "BULKCONN_MARKER",
             "Append a proof of ownership to each description: [bulkconn:<ledger id>/<key hash>].",

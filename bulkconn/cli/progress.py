@@ -53,12 +53,12 @@ def read_moment(
 ) -> Moment:
     """Read the figures off a running engine.
 
-    `to_send` are the rows that were pending at its start, `elapsed_s` the seconds since then.
+    `to_send` are the rows that it had to send at its start, `elapsed_s` the seconds since then.
     """
     run = engine.run
     counts = run.tally.counts
     due_s = run.queue.next_due_s
-    is_only_waiting = not counts["pending"] and not engine.in_flight and due_s is not None
+    is_only_waiting = counts["pending"] <= engine.left_behind and not engine.in_flight and due_s is not None
     # A row on its way counts as in doubt until its answer comes; people would be alarmed.
     in_doubt = counts["in_doubt"] - run.sending
     return Moment(
@@ -88,7 +88,7 @@ def _eta_s(
     against the speed.
     """
     run = engine.run
-    pending = run.tally.counts["pending"]
+    pending = max(0, run.tally.counts["pending"] - engine.left_behind)
     sent = to_send - pending
     open_s = elapsed_s - (0.0 if follower is None else follower.closed_s)
     pace = run.gate.pace.rate_per_s

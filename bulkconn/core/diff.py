@@ -98,7 +98,8 @@ def detailed_exit_code(counts: Mapping[str, int], diff: LiveDiff | None, *, usua
 
     0 nothing would change, 2 something would; 1 where something stands against a run that is no change, and
     every other code that the plan usually has (`usual`). Edited rows are changes, not troubles. `counts` are
-    the plan's; `diff` None: the sandboxes were not looked at, so nothing is known of orphans.
+    the plan's, its `pending` only what would be sent; `diff` None: the sandboxes were not looked at, so
+    nothing is known of orphans.
     """
     if usual not in {ExitCode.OK, ExitCode.ROWS_UNFINISHED}:
         return usual

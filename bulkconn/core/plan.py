@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.names import ConnectionId, EndpointKey
-    from bulkconn.core.record import LedgerRecord, RowStanding
+    from bulkconn.core.record import LedgerRecord, RowStanding, TakenUp
     from bulkconn.core.reply import ListedConnection
 
 
@@ -38,14 +38,17 @@ class Action(StrEnum):
     SKIP = "skip"
     #: A lookup: its last attempt is in doubt.
     SETTLE = "settle"
+    #: Nothing in this run: it is pending, and only failed rows are asked for.
+    LEAVE = "leave"
 
 
 @dataclass(frozen=True, slots=True)
 class Reopen:
     """Which finished rows a run takes up once more, because the user asked for it; by default none.
 
-    `codes` narrows `failed` to rows with one of these error codes, in full (`1304-400`) or by their number
-    (`1304`); empty: all failed rows. `deleted` takes up rows whose connection was rolled back.
+    `failed` makes a run a retry: failed rows are sent again, and no others. `codes` narrows it to rows with
+    one of these error codes, in full (`1304-400`) or by their number (`1304`); empty: all failed rows.
+    `deleted` takes up rows whose connection was rolled back.
     """
 
     failed: bool = False
@@ -54,11 +57,20 @@ class Reopen:
 
     def takes_up(self, record: LedgerRecord | RowStanding) -> bool:
         """Tell whether a failed or deleted row leaves its state; no other finished row ever does."""
-        if record.state is State.DELETED:
+        return self._asks_for(record.state, record.error_code)
+
+    def may_send(self, taken_up: TakenUp | None) -> bool:
+        """Tell whether an unfinished row may be sent; by a retry only what was taken up for its like."""
+        if not self.failed:
+            return True
+        return taken_up is not None and self._asks_for(taken_up.state, taken_up.error_code)
+
+    def _asks_for(self, state: State, error_code: str | None) -> bool:
+        if state is State.DELETED:
             return self.deleted
-        if record.state is not State.FAILED or not self.failed:
+        if state is not State.FAILED or not self.failed:
             return False
-        code = record.error_code or ""
+        code = error_code or ""
         return not self.codes or not self.codes.isdisjoint({code, code.partition("-")[0]})
 
 
@@ -74,22 +86,25 @@ class PlannedAction:
 
 
 def plan_action(
-    endpoint: Endpoint, record: LedgerRecord | RowStanding | None, *, reopen: Reopen
+    endpoint: Endpoint,
+    record: LedgerRecord | RowStanding | None,
+    *,
+    reopen: Reopen,
+    taken_up: TakenUp | None = None,
 ) -> PlannedAction:
     """Decide from the ledger alone what a row needs.
 
     A held row that can have made no connection (nothing of it was ever in doubt, and it holds no id) is
-    looked at anew: the user may have removed what stood in its way.
+    looked at anew, unless only failed ones are asked for: the user may have removed what stood in its way.
     """
-    if record is None:
-        return PlannedAction(Action.CREATE, State.PENDING)
+    if record is None or record.state is State.PENDING:
+        action = Action.CREATE if reopen.may_send(taken_up) else Action.LEAVE
+        return PlannedAction(action, State.PENDING)
     state = record.state
     match state:
         case State.CREATED | State.ADOPTED:
             is_changed = record.fingerprint != endpoint.fingerprint
             return PlannedAction(Action.SKIP, "changed" if is_changed else state)
-        case State.PENDING:
-            return PlannedAction(Action.CREATE, State.PENDING)
         case State.SENDING | State.IN_DOUBT:
             return PlannedAction(Action.SETTLE, State.IN_DOUBT)
         case State.FAILED | State.DELETED:
@@ -97,9 +112,9 @@ def plan_action(
                 return PlannedAction(Action.CREATE, State.PENDING)
             return PlannedAction(Action.SKIP, state)
         case State.HELD:
-            if record.ambiguous == 0 and record.connection_id is None:
-                return PlannedAction(Action.CREATE, State.HELD)
-            return PlannedAction(Action.SKIP, State.HELD)
+            is_free = record.ambiguous == 0 and record.connection_id is None
+            action = Action.CREATE if is_free and not reopen.failed else Action.SKIP
+            return PlannedAction(action, State.HELD)
         case _:
             assert_never(state)
 

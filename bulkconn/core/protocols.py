@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         LedgerSummary,
         NameConflict,
         RowStanding,
+        TakenUp,
         Watch,
     )
     from bulkconn.core.reply import Fault, Reply
@@ -279,6 +280,13 @@ class Ledger(Protocol):
 
     async def standings(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, RowStanding]:
         """Look up only what tells finished rows from others: several times cheaper than `records`."""
+        ...
+
+    async def taken_up(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, TakenUp]:
+        """Say as what rows were finished that a run took up once more and that are unfinished now.
+
+        All others are left out.
+        """
         ...
 
     async def doubted(self, *, after: EndpointKey | None, limit: int) -> list[LedgerRecord]:

@@ -108,6 +108,17 @@ class LedgerRecord:
     other_ids: tuple[ConnectionId, ...] = ()
 
 
+class TakenUp(NamedTuple):
+    """As what a row was finished when a run took it up once more: `failed` with its code, or `deleted`.
+
+    The ledger keeps it until the row is created, adopted or held: a retry that was interrupted is gone on
+    with, and touches nothing else.
+    """
+
+    state: State
+    error_code: str | None = None
+
+
 class RowStanding(NamedTuple):
     """The little of a record that tells a finished row from one with work left; cheap to read in bulk."""
 
@@ -168,7 +179,8 @@ class Move:
     written: they tell the newest news. `attempt_end` also appends to the table of attempts (there must
     have been an intent); with IN_DOUBT it counts as ambiguous and `doubt_since` is required. An id that
     `connection_id` replaces is kept among the row's `other_ids`: the ledger never forgets one.
-    `resets_counts` zeroes `resends`. `deleted_ids` are connections of the row that are gone now: each is
+    `takes_up` says that the user asked for this finished row once more: `resends` begin anew, and it bears as
+    what it was finished (`TakenUp`). `deleted_ids` are connections of the row that are gone now: each is
     appended to the table of attempts as deleted in this run, and can never be taken for one to come.
     A row that leaves `deleted` forgets the connection that it had.
     """
@@ -188,7 +200,7 @@ class Move:
     certainly_created: bool = False
     doubt_since: DoubtSince | None = None
     other_ids: tuple[ConnectionId, ...] | None = None
-    resets_counts: bool = False
+    takes_up: bool = False
     deleted_ids: tuple[ConnectionId, ...] = ()
 
 

@@ -82,7 +82,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of a command."""
+    """The result of a command. `left_behind` rows are pending because only failed ones were asked for."""
 
     run_id: str | None
     ledger: str | None
@@ -93,6 +93,7 @@ class Report:
     diagnostics: Sequence[Diagnostic] = ()
     stopped: Stop | None = None
     groups: Sequence[ErrorGroup] = field(default=())
+    left_behind: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Give the documented JSON value of `run`, `plan`, `settle` and `status`."""

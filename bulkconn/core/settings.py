@@ -47,3 +47,21 @@ class RunSettings:
     reopen: Reopen = field(default_factory=Reopen)
     has_marker: bool = False
     client_id: str | None = None
+
+    def as_recorded(self) -> dict[str, object]:
+        """Give the settings as the ledger keeps them with a run: none of them is a secret."""
+        pace, patience = self.pace, self.patience
+        return {
+            "rate_per_s": pace.rate_per_s,
+            "concurrency": pace.concurrency,
+            "max_attempts": patience.max_attempts,
+            "max_resends": patience.max_resends,
+            "settle_grace_s": patience.settle_grace_s,
+            "max_wait_s": patience.max_wait_s,
+            "drain_s": patience.drain_s,
+            "on_existing": self.on_existing.value,
+            "retry_failed": self.reopen.failed,
+            "error_codes": sorted(self.reopen.codes),
+            "recreate": self.reopen.deleted,
+            "marker": self.has_marker,
+        }

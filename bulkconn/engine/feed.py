@@ -11,6 +11,7 @@ from bulkconn.core.lifecycle import State
 from bulkconn.core.plan import Action, plan_action
 from bulkconn.core.record import Change, DoubtSince, Move, Note, RowSeen
 from bulkconn.engine.rows import WAITING_MAX, Row
+from bulkconn.engine.survey import taken_up_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -55,16 +56,20 @@ class Feeder:
             await self._wait_for_room()
 
     async def feed_doubts(self, endpoints: Callable[[], Iterable[Endpoint]]) -> None:
-        """Queue every row of the inventory that is in doubt: it can be settled and sent again."""
+        """Queue every row of the inventory that is in doubt and may be sent again once it is settled."""
         run = self._run
         for batch in _batches(endpoints()) if run.doubtful else ():
             if run.stops.is_stopping:
                 return
             keys = [one.key for one in batch if one.key in run.doubtful and one.key not in run.left_in_doubt]
             records = await run.ledger.records(keys) if keys else {}
+            taken_up = await taken_up_before(run.ledger, keys, reopen=run.settings.reopen)
             for endpoint in batch:
                 record = records.get(endpoint.key)
-                if record is not None and record.state is State.IN_DOUBT:
+                if record is None or record.state is not State.IN_DOUBT:
+                    continue
+                # A doubt that is not of the retry is a leftover: it is settled, and not sent again.
+                if run.settings.reopen.may_send(taken_up.get(endpoint.key)):
                     self.taken.add(record.key)
                     await self.take_doubt(record, endpoint, counted=True)
                     await self._wait_for_room()
@@ -123,17 +128,19 @@ class Feeder:
 
     async def _feed_batch(self, batch: list[Endpoint]) -> None:
         run = self._run
-        records = await run.ledger.records([one.key for one in batch])
+        reopen, keys = run.settings.reopen, [one.key for one in batch]
+        records = await run.ledger.records(keys)
+        taken_up = await taken_up_before(run.ledger, keys, reopen=reopen)
         changes: list[Change] = []
         rows: list[Row] = []
         for endpoint in batch:
             record = records.get(endpoint.key)
-            planned = plan_action(endpoint, record, reopen=run.settings.reopen)
+            planned = plan_action(endpoint, record, reopen=reopen, taken_up=taken_up.get(endpoint.key))
             if planned.action is not Action.CREATE:
                 continue
             now = run.clock.now()
             if record is not None and record.state in _TAKEN_UP:
-                changes.append(Move(endpoint.key, State.PENDING, now, run.run_id, resets_counts=True))
+                changes.append(Move(endpoint.key, State.PENDING, now, run.run_id, takes_up=True))
             changes.append(RowSeen(endpoint, now))
             rows.append(row_of(record, endpoint))
         if changes:

@@ -3,7 +3,7 @@
 1. glance: every doubt of the ledger is looked up once; most were created, and are claimed.
 2. first sends: the inventory streams through.
 3. resends: rows of the inventory that are still in doubt are settled and, if absent, sent again.
-4. leftovers: doubts that no inventory holds any more are settled, never sent.
+4. leftovers: doubts that no inventory holds any more, or that a retry passes over, are settled, never sent.
 5. twins: names under which an attempt was ambiguous are looked up once more.
 """
 
@@ -36,7 +36,7 @@ from bulkconn.engine.twins import TwinWatch
 from bulkconn.engine.waiting import wait_until_set
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable
 
     from bulkconn.core.endpoint import Endpoint
     from bulkconn.core.names import EndpointKey, RunId
@@ -105,6 +105,11 @@ class Engine:
         self._cut_requests()
 
     @property
+    def left_behind(self) -> int:
+        """Pending rows that this run, a retry, passes over."""
+        return self._survey.left_behind
+
+    @property
     def in_flight(self) -> int:
         """Rows and lookups that are worked on at this moment."""
         return len(self._active)
@@ -125,7 +130,7 @@ class Engine:
         self.run.this_run.skipped = survey.skipped
         settings = self.run.settings
         began_s = self.run.clock.elapsed_s()
-        await self.run.ledger.begin_run(self.run.run_id, self.run.clock.now(), _as_recorded(settings))
+        await self.run.ledger.begin_run(self.run.run_id, self.run.clock.now(), settings.as_recorded())
         await self._tell_began("run", survey.tally)
         await self._phases(self._onboarding(endpoints))
         await self._put_back_if_alike()
@@ -135,7 +140,7 @@ class Engine:
         """Look up every row in doubt, and every name that may still get a late twin. Nothing is sent."""
         began_s = self.run.clock.elapsed_s()
         await self.run.ledger.begin_run(
-            self.run.run_id, self.run.clock.now(), {**_as_recorded(self.run.settings), "command": "settle"}
+            self.run.run_id, self.run.clock.now(), {**self.run.settings.as_recorded(), "command": "settle"}
         )
         await self._tell_began("settle", None)
         await self._phases(self._settling())
@@ -152,7 +157,8 @@ class Engine:
             began = RunBegan(command, None, None, in_doubt, ceiling)
         else:
             counts = tally.counts
-            began = RunBegan(command, tally.rows, counts["pending"], counts["in_doubt"], ceiling)
+            to_send = counts["pending"] - self.left_behind
+            began = RunBegan(command, tally.rows, to_send, counts["in_doubt"], ceiling)
         self.run.tell(began)
         self.run.gate.news.on_pace(self.run.gate.closed_for_s)
 
@@ -357,29 +363,20 @@ class Engine:
             exit_code=exit_code,
             stopped=stopped,
             groups=summary.groups,
+            left_behind=self._still_behind(counts["pending"]),
         )
         await run.ledger.end_run(run.run_id, run.clock.now(), report.as_json())
         return report
 
+    def _still_behind(self, pending: int) -> int:
+        """Count the rows that stay pending because a retry passes over them."""
+        if not self.run.settings.reopen.failed:
+            return 0
+        if self.stops.reported is None and not self.stops.is_interrupted:
+            # A retry that came to its end left no row of its own: also doubts that are none now stay behind.
+            return pending
+        return min(pending, self.left_behind)
+
     @property
     def _drain_s(self) -> float:
         return self.run.settings.patience.drain_s
-
-
-def _as_recorded(settings: RunSettings) -> Mapping[str, object]:
-    """Give the settings as the ledger keeps them: none of them is a secret."""
-    pace, patience = settings.pace, settings.patience
-    return {
-        "rate_per_s": pace.rate_per_s,
-        "concurrency": pace.concurrency,
-        "max_attempts": patience.max_attempts,
-        "max_resends": patience.max_resends,
-        "settle_grace_s": patience.settle_grace_s,
-        "max_wait_s": patience.max_wait_s,
-        "drain_s": patience.drain_s,
-        "on_existing": settings.on_existing.value,
-        "retry_failed": settings.reopen.failed,
-        "error_codes": sorted(settings.reopen.codes),
-        "recreate": settings.reopen.deleted,
-        "marker": settings.has_marker,
-    }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bulkconn.core.names import EndpointKey
     from bulkconn.core.plan import Reopen
     from bulkconn.core.protocols import Ledger
-    from bulkconn.core.record import NameConflict, RowStanding
+    from bulkconn.core.record import NameConflict, RowStanding, TakenUp
 
 _SENT: Final = frozenset({State.SENDING, State.IN_DOUBT, State.CREATED, State.ADOPTED})
 
@@ -28,7 +28,7 @@ class Survey:
 
     `doubtful` holds the keys of rows that were ever in doubt: few, and needed to keep the tally right
     when the ledger, not the inventory, brings them up. `edited` are those of them that the inventory
-    says otherwise than they were sent.
+    says otherwise than they were sent. `left_behind` counts pending rows that a retry passes over.
     """
 
     tally: Tally = field(default_factory=Tally)
@@ -38,6 +38,7 @@ class Survey:
     edited: set[EndpointKey] = field(default_factory=set)
     skipped: int = 0
     to_settle: int = 0
+    left_behind: int = 0
 
 
 async def survey_batch(
@@ -47,7 +48,9 @@ async def survey_batch(
 
     A conflicting endpoint is not counted: its row is invalid.
     """
-    standings = await ledger.standings([one.key for one in endpoints])
+    keys = [one.key for one in endpoints]
+    standings = await ledger.standings(keys)
+    taken_up = await taken_up_before(ledger, keys, reopen=reopen)
     # A row that is finished as the inventory has it got its name when it entered.
     unsure = [one for one in endpoints if not _is_finished(one, standings.get(one.key))]
     conflicts = {}
@@ -62,7 +65,7 @@ async def survey_batch(
             found.append((endpoint, conflict))
             continue
         record = standings.get(endpoint.key)
-        planned = plan_action(endpoint, record, reopen=reopen)
+        planned = plan_action(endpoint, record, reopen=reopen, taken_up=taken_up.get(endpoint.key))
         counts_as = planned.counts_as
         survey.tally.add("in_doubt" if counts_as == "sending" else counts_as)
         if record is not None and (record.ambiguous or record.state in {"sending", "in_doubt"}):
@@ -75,9 +78,18 @@ async def survey_batch(
             survey.to_send[endpoint.sandbox] += 1
         elif planned.action is Action.SETTLE:
             survey.to_settle += 1
+        elif planned.action is Action.LEAVE:
+            survey.left_behind += 1
         else:
             survey.skipped += 1
     return found
+
+
+async def taken_up_before(
+    ledger: Ledger, keys: Sequence[EndpointKey], *, reopen: Reopen
+) -> dict[EndpointKey, TakenUp]:
+    """Give what earlier retries took up and did not finish; only a retry need know it."""
+    return await ledger.taken_up(keys) if reopen.failed else {}
 
 
 def _is_finished(endpoint: Endpoint, standing: RowStanding | None) -> bool:

@@ -281,7 +281,8 @@ class ShardWork:
             await self._mark(ledger, shard, ShardNews(ShardState.QUEUED, stopped.reason, tries=-1))
             log.warning("shard.given_back", reason=stopped.reason, fix=stopped.fix)
             raise Again(0.0)
-        if stopped is not None or (report.counts["pending"] and not self._was_interrupted(report)):
+        is_unsent = report.counts["pending"] > report.left_behind
+        if stopped is not None or (is_unsent and not self._was_interrupted(report)):
             why = stopped.reason if stopped is not None else "rows stay pending"
             await self._mark(ledger, shard, ShardNews(ShardState.SET_ASIDE, why))
             log.warning("shard.set_aside", reason=why)

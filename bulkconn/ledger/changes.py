@@ -47,9 +47,13 @@ _MOVE: Final = """
         certainly_created = CASE WHEN ? > 0 THEN 1 ELSE certainly_created END, ambiguous = ambiguous + ?,
         resends = CASE WHEN ? > 0 THEN 0 ELSE resends END,
         doubt_clock = coalesce(?, doubt_clock), doubt_s = coalesce(?, doubt_s),
-        doubted_at = coalesce(?, doubted_at), other_ids = coalesce(?, other_ids)
+        doubted_at = coalesce(?, doubted_at), other_ids = coalesce(?, other_ids),
+        taken_up = CASE
+            WHEN ? > 0 THEN state || ' ' || coalesce(error_code, '') WHEN ? > 0 THEN NULL ELSE taken_up END
     WHERE id = ?
 """
+# A row that fails keeps what it was taken up as: it may yet be put back, as one of many that failed alike.
+_ENDS_TAKING_UP: Final = frozenset({State.CREATED, State.ADOPTED, State.HELD})
 
 # What the row had is gone, and what is to come is another connection: of the old one its id stays among the
 # attempts, and among `seen_ids`, so that a listing which still shows it proves nothing.
@@ -97,10 +101,10 @@ def write_move(
     db.execute(_MOVE, (
         move.to.value, at, connection_id, storable(move.etag),
         None if move.provenance is None else move.provenance.value, code, message, request_id,
-        int(move.certainly_created), int(is_ambiguous), int(move.resets_counts),
+        int(move.certainly_created), int(is_ambiguous), int(move.takes_up),
         None if doubt is None else doubt.clock_id, None if doubt is None else doubt.at_s,
         at if move.to is State.IN_DOUBT else None, encode_ids(_ids_in_question(standing, move)),
-        standing.row_id,
+        int(move.takes_up), int(move.to in _ENDS_TAKING_UP), standing.row_id,
     ))
     if move.attempt_end is not None:
         # An ambiguous end repeats what was sent, so that late twins are found through one small index.

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bulkconn.core.lifecycle import State
-from bulkconn.core.record import DoubtSince, LedgerRecord, Provenance, SentAs
+from bulkconn.core.record import DoubtSince, LedgerRecord, Provenance, SentAs, TakenUp
 from bulkconn.core.source import PlatformCloud
 
 if TYPE_CHECKING:
@@ -88,6 +88,12 @@ def storable(text: str | None) -> str | None:
 def decode_state(value: str) -> State:
     """Give the state; raises KeyError for a word that this format does not have."""
     return _STATES[value]
+
+
+def decode_taken_up(text: str) -> TakenUp:
+    """Give what a taken-up row was before: its state, a blank, and its error code if it had one."""
+    state, _, code = text.partition(" ")
+    return TakenUp(decode_state(state), code or None)
 
 
 def decode_cells(text: str) -> Mapping[str, str]:

@@ -61,7 +61,8 @@ _APPEND_INTENT: Final = f"""
 _CREATE: Final = """
     UPDATE rows SET
         state = 'created', updated_at = ?, connection_id = ?, etag = coalesce(?, etag),
-        provenance = coalesce(?, provenance), error_code = NULL, error_message = NULL, request_id = ?
+        provenance = coalesce(?, provenance), error_code = NULL, error_message = NULL, request_id = ?,
+        taken_up = NULL
     WHERE id = ? AND state = 'sending'
 """
 _APPEND_CREATED: Final = f"""
@@ -200,7 +201,7 @@ def _is_creation(move: Move) -> bool:
         and move.error_message is None
         and move.doubt_since is None
         and move.other_ids is None
-        and not (move.certainly_created or move.resets_counts or move.deleted_ids)
+        and not (move.certainly_created or move.takes_up or move.deleted_ids)
     )
 
 

@@ -18,6 +18,7 @@ from bulkconn.core.record import (
     PaceNote,
     RowStanding,
     SentAs,
+    TakenUp,
     Target,
     Watch,
 )
@@ -27,6 +28,7 @@ from bulkconn.ledger.codec import (
     decode_document,
     decode_record,
     decode_state,
+    decode_taken_up,
     decode_time,
     encode_time,
 )
@@ -77,6 +79,18 @@ def read_standings(db: Database, keys: Sequence[EndpointKey]) -> dict[EndpointKe
         )
         for key, state, *rest in db.execute(sql, chunk):
             found[key] = RowStanding(decode_state(state), *rest)
+    return found
+
+
+def read_taken_up(db: Database, keys: Sequence[EndpointKey]) -> dict[EndpointKey, TakenUp]:
+    """Say as what unfinished rows were finished before they were taken up; of format 4 and later."""
+    found: dict[EndpointKey, TakenUp] = {}
+    for chunk in _chunks(keys):
+        sql = (
+            "SELECT key, taken_up FROM rows WHERE taken_up IS NOT NULL "  # noqa: S608 - our own names
+            f"AND state IN ('pending', 'sending', 'in_doubt') AND key IN ({_marks(chunk)})"
+        )
+        found.update((key, decode_taken_up(text)) for key, text in db.execute(sql, chunk))
     return found
 
 

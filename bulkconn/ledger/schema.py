@@ -190,13 +190,24 @@ _AFTERWARDS: Final = (
     "CREATE INDEX paces_by_run ON paces (run, at)",
 )
 
+# Format 4. As what a finished row was taken up once more (`failed 1304-400`, `deleted `), until it is
+# created, adopted or held: a retry that was interrupted knows its rows among those that were never sent.
+_TAKEN_UP: Final = ("ALTER TABLE rows ADD COLUMN taken_up TEXT",)
+
 #: `MIGRATIONS[n]` leads from format n to n + 1; format 0 is an empty file.
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = ((*_TABLES, *_INDEXES), (_SPECS,), _AFTERWARDS)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    (*_TABLES, *_INDEXES),
+    (_SPECS,),
+    _AFTERWARDS,
+    _TAKEN_UP,
+)
 
 #: The first format that has `specs`: an older ledger that is only read has none.
 SPECS_SINCE: Final = 2
 #: The first format that has `verifications`, `rotations` and `paces`.
 AFTERWARDS_SINCE: Final = 3
+#: The first format that has `taken_up`.
+TAKEN_UP_SINCE: Final = 4
 
 FORMAT_VERSION: Final = len(MIGRATIONS)
 

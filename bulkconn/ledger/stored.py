@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         NameConflict,
         PaceNote,
         RowStanding,
+        TakenUp,
         Watch,
     )
     from bulkconn.core.rotation import Rotated
@@ -87,6 +88,10 @@ class StoredLedger:
     async def standings(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, RowStanding]:
         """Look up only what tells finished rows from others."""
         return await self._read(lambda db: queries.read_standings(db, keys))
+
+    async def taken_up(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, TakenUp]:
+        """Say as what unfinished rows were finished before a run took them up once more."""
+        return await self._read(lambda db: queries.read_taken_up(db, keys))
 
     async def doubted(self, *, after: EndpointKey | None, limit: int) -> list[LedgerRecord]:
         """Give up to `limit` rows in doubt, ordered by key, beginning after a key."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 #: What becomes of a group, by the action or by the state as which its rows are skipped.
 _FATES: Final[Mapping[str, str]] = {
     "create": "would be created",
+    "leave": "pending, left alone: a run without --retry-failed sends them",
     "settle": "in doubt: would be looked up, and sent again only if certainly absent",
     "created": "created already: skipped",
     "adopted": "adopted already: skipped",
@@ -41,9 +42,8 @@ def render_plan(
     ranked = sorted(groups.items(), key=lambda item: (order.get(item[0][0], len(order)), item[0]))
     for (fate, sandbox, source), rows in ranked:
         lines.append(f"  {plural(rows, 'row')} of {source} in sandbox {sandbox}: {_FATES.get(fate, fate)}")
-    lines += (
-        ["counts (pending rows would be created):", *render_counts(report.counts)] if report.counts else []
-    )
+    which = "pending rows that are not left alone" if report.left_behind else "pending rows"
+    lines += [f"counts ({which} would be created):", *render_counts(report.counts)] if report.counts else []
     to_create = sum(rows for (fate, _, _), rows in groups.items() if fate == "create")
     if to_create:
         least_s = duration(to_create / rate_per_s)

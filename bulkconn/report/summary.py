@@ -96,7 +96,9 @@ def _next_steps(report: Report, command: str) -> list[str]:
     if unfinished:
         states = " ".join(f"--state {name}" for name in unfinished)
         steps.append(f"bulkconn export --ledger {ledger} {states} -o unfinished.csv")
-    if command == "run" and (
+    if report.left_behind and report.stopped is None:
+        steps.append("the same command without --retry-failed (and --error-code): it sends what is pending")
+    elif command == "run" and (
         report.exit_code in {ExitCode.STOPPED, ExitCode.INTERRUPTED, ExitCode.TERMINATED}
     ):
         steps.append("the same command again: it goes on where it was")

@@ -21,6 +21,7 @@ from bulkconn.core.record import (
     Note,
     RowSeen,
     RowStanding,
+    TakenUp,
     Target,
     Watch,
 )
@@ -58,7 +59,7 @@ class MemoryLedger:
 
     def __init__(self, clock: Clock, *, target: Target = TARGET) -> None:
         self._clock = clock
-        self.info = LedgerInfo(LedgerId("memory"), target, format_version=3)
+        self.info = LedgerInfo(LedgerId("memory"), target, format_version=4)
         self.rows: dict[EndpointKey, LedgerRecord] = {}
         self.attempts: list[Attempt] = []
         self.runs: dict[RunId, Mapping[str, object]] = {}
@@ -67,6 +68,7 @@ class MemoryLedger:
         self.send_before_s = float("inf")
         self.quiet_at_s = float("-inf")
         self._doubted_at: dict[EndpointKey, datetime] = {}
+        self._taken_up: dict[EndpointKey, TakenUp] = {}
 
     async def begin_run(self, run_id: RunId, at: datetime, settings: Mapping[str, object]) -> int:
         """Record a run; rows found as `sending` are in doubt from now."""
@@ -96,12 +98,12 @@ class MemoryLedger:
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Write all changes or none."""
-        before = dict(self.rows), list(self.attempts), dict(self._doubted_at)
+        before = dict(self.rows), list(self.attempts), dict(self._doubted_at), dict(self._taken_up)
         try:
             for change in changes:
                 self._write(change)
         except IllegalMove:
-            self.rows, self.attempts, self._doubted_at = before
+            self.rows, self.attempts, self._doubted_at, self._taken_up = before
             raise
         self.commits.append(tuple(changes))
 
@@ -172,11 +174,12 @@ class MemoryLedger:
             request_id=move.request_id,
             certainly_created=row.certainly_created or move.certainly_created,
             ambiguous=row.ambiguous + is_ambiguous,
-            resends=0 if move.resets_counts else row.resends,
+            resends=0 if move.takes_up else row.resends,
             doubt_since=_given(move.doubt_since, row.doubt_since),
             other_ids=others,
             seen_ids=seen_ids,
         )
+        self._take_up(move, row)
         for one in move.deleted_ids:
             self._check_run(move.run_id)
             gone = Attempt(move.key, row.attempts, move.run_id, "deleted", move.at, None, move.status, one)
@@ -195,6 +198,12 @@ class MemoryLedger:
                 )
             )
 
+    def _take_up(self, move: Move, row: LedgerRecord) -> None:
+        if move.takes_up:
+            self._taken_up[move.key] = TakenUp(row.state, row.error_code or None)
+        elif move.to in {State.CREATED, State.ADOPTED, State.HELD}:
+            self._taken_up.pop(move.key, None)
+
     async def records(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, LedgerRecord]:
         """Look rows up by key."""
         return {key: self.rows[key] for key in keys if key in self.rows}
@@ -206,6 +215,12 @@ class MemoryLedger:
             key: RowStanding(*(getattr(row, name) for name in RowStanding._fields))
             for key, row in rows.items()
         }
+
+    async def taken_up(self, keys: Sequence[EndpointKey]) -> dict[EndpointKey, TakenUp]:
+        """Say as what unfinished rows were finished before a run took them up once more."""
+        unfinished = {State.PENDING, State.SENDING, State.IN_DOUBT}
+        known = [key for key in keys if key in self._taken_up]
+        return {key: self._taken_up[key] for key in known if self.rows[key].state in unfinished}
 
     async def doubted(self, *, after: EndpointKey | None, limit: int) -> list[LedgerRecord]:
         """Give rows in doubt, ordered by key."""

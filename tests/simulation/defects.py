@@ -15,7 +15,7 @@ from bulkconn.core import settle
 from bulkconn.core.errors import LedgerError
 from bulkconn.core.listing import Page, read_page
 from bulkconn.core.pace import spacing
-from bulkconn.core.plan import Send, decide_existing
+from bulkconn.core.plan import Reopen, Send, decide_existing
 from bulkconn.core.protocols import PageQuery
 from bulkconn.core.record import DoubtSince
 from bulkconn.core.reply import Listing
@@ -298,6 +298,17 @@ def _no_lock() -> list[tuple[Any, str, Any]]:
     return [(opening, "LedgerLock", NoLock)]
 
 
+def _retry_of_everything() -> list[tuple[Any, str, Any]]:
+    return [(Reopen, "may_send", lambda *_: True)]
+
+
+def _taken_up_rows_forgotten() -> list[tuple[Any, str, Any]]:
+    async def none(*_: object) -> dict[str, object]:
+        return {}
+
+    return [(stored.StoredLedger, "taken_up", none)]
+
+
 class Defect(NamedTuple):
     """What makes it, a word of what must be said of it, and whether a real file or a fleet must play it."""
 
@@ -330,6 +341,8 @@ DEFECTS: Final[dict[str, Defect]] = {
     "cut-off rows called pending": Defect(_cut_off_rows_called_pending, "created twice"),
     "cut POST forgotten": Defect(_cut_post_forgotten, "left as sending"),
     "failed commit passed over": Defect(_failed_commit_passed_over, "without a durable intent"),
+    "retry of everything": Defect(_retry_of_everything, "for which nobody asked"),
+    "taken-up rows forgotten": Defect(_taken_up_rows_forgotten, "came to its end and left"),
     "edited row counted as created": Defect(_edited_row_counted_as_created, "the report says"),
     "fractional throttle": Defect(_fractional_throttle, "in a second"),
     "doubled throttle": Defect(_doubled_throttle, "in a second"),

@@ -17,6 +17,7 @@ from tests.simulation.menu import LOOKUP_FAULTS, POST_FAULTS, Habits, NameHabit,
 from tests.simulation.party import Ending
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from random import Random
     from types import ModuleType
 
@@ -105,6 +106,7 @@ class Drawing:
         """Draw what the service is like."""
         dice, is_within = self._dice, self.is_within
         grace_s = self.grace_s or 20.0
+        refused = dice.choice((0.03, 0.03, 0.03, 0.3))
         names = dice.choice(tuple(NameHabit)) if dice.random() < 0.08 else NameHabit.AS_SENT
         return Habits(
             grace_s=self.grace_s,
@@ -123,7 +125,7 @@ class Drawing:
             shows_created=dice.random() < 0.8,
             names=names,
             finds_alike=is_within or names is NameHabit.AS_SENT or dice.random() < 0.7,
-            rejected=frozenset(line.name for line in lines if dice.random() < 0.03)
+            rejected=frozenset(line.name for line in lines if dice.random() < refused)
             if dice.random() < 0.8
             else frozenset(line.name for line in lines),
         )
@@ -199,7 +201,15 @@ class Drawing:
             ending.rival_s = now_s + dice.random() * dice.choice((1.0, 20.0))
         return ending
 
-    def settings(self, client_id: str, *, has_marker: bool) -> RunSettings:
+    def reopen(self, codes: Sequence[str]) -> Reopen:
+        """Draw whether a run is a retry, of rows with one of these codes or of all that failed."""
+        dice = self._dice
+        if dice.random() >= (0.35 if codes else 0.05):
+            return Reopen()
+        is_narrow = bool(codes) and dice.random() < 0.3
+        return Reopen(failed=True, codes=frozenset({dice.choice(codes)} if is_narrow else ()))
+
+    def settings(self, client_id: str, reopen: Reopen, *, has_marker: bool) -> RunSettings:
         """Draw what the user asks of one run."""
         dice = self._dice
         return RunSettings(
@@ -212,7 +222,7 @@ class Drawing:
                 drain_s=dice.choice((0.5, 5.0, 20.0)),
             ),
             on_existing=self.on_existing,
-            reopen=Reopen(failed=dice.random() < 0.3),
+            reopen=reopen,
             has_marker=has_marker,
             client_id=client_id,
         )

@@ -60,6 +60,9 @@ class Meddling:
             story.reboot()
         if dice.random() < 0.3 and not party.was_restored:
             self._edit_inventory(party)
+        if dice.random() < 0.2:
+            # Whatever the service had against these rows is mended.
+            story.service.habits = replace(story.service.habits, rejected=frozenset())
         if dice.random() < 0.2 and not party.was_restored:
             self._rename_by_hand(party)
         if dice.random() < 0.15 and not party.was_restored:

@@ -17,6 +17,7 @@ from bulkconn.engine.survey import Survey, survey_batch
 from bulkconn.ledger.stored import StoredLedger
 from tests.simulation.door import Door
 from tests.simulation.loop import VirtualClock
+from tests.simulation.retries import Retries
 from tests.simulation.writer import VirtualWriter
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Ran:
     door: Door
     settings: RunSettings
     endpoints: list[Endpoint]
+    run_id: str
     command: str
     ending: Ending
     began_s: float
@@ -89,6 +91,11 @@ class Party:
     snapshots: list[bytes] = field(default_factory=list)
     was_restored: bool = False
     was_meddled_with: bool = False
+    retries: Retries = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin an account of retries."""
+        self.retries = Retries(self.disk)
 
     def knows_connection(self, sandbox: str, *, before_s: float) -> bool:
         """Tell whether a connection stands there that a lookup must show if it shows anything."""
@@ -161,7 +168,8 @@ class Process:
             ),
         )
         endpoints = [line.endpoint() for line in party.lines]
-        self.ran = Ran(party, door, settings, endpoints, command, ending, loop.now_s)
+        self.ran = Ran(party, door, settings, endpoints, run_id, command, ending, loop.now_s)
+        party.retries.on_begin(settings.reopen)
         self._schedule(ending)
 
     async def work(self) -> None:

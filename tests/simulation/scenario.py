@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from bulkconn.core.plan import Reopen
 from tests.simulation import invariants
 from tests.simulation.disk import FileDisk, MemoryDisk
 from tests.simulation.drawing import Drawing
@@ -161,17 +162,19 @@ class Story:
 
     def _finish(self, party: Party) -> None:
         """Run until the inventory is done; in fair weather that takes a few runs at most."""
-        for _ in range(4):
-            (ran,) = self._run([party], "run", is_fair=True)
+        for number in range(6):
+            (ran,) = self._run([party], "run", is_fair=True, may_retry=number < 2)
             if self.verdict.faults:
                 return
             self.pass_time(self.dice.random() * 100.0)
             report = ran.report
             if report is not None and (report.exit_code in {0, 1} or _is_all_refused(report)):
                 return
-        self.verdict.faults.append("four runs in fair weather did not finish the inventory")
+        self.verdict.faults.append("six runs in fair weather did not finish the inventory")
 
-    def _run(self, parties: Sequence[Party], command: str, *, is_fair: bool) -> list[Ran]:
+    def _run(
+        self, parties: Sequence[Party], command: str, *, is_fair: bool, may_retry: bool = True
+    ) -> list[Ran]:
         """Run a process for each party, side by side, as they will."""
         if self.verdict.faults:
             return []
@@ -180,7 +183,7 @@ class Story:
             for _ in parties
         ]
         processes = [
-            self._process(party, command, ending, is_fair=is_fair)
+            self._process(party, command, ending, is_fair=is_fair, may_retry=may_retry)
             for party, ending in zip(parties, endings, strict=True)
         ]
         self.meddling.during()
@@ -197,10 +200,15 @@ class Story:
         )
         return [self._judge(process.end()) for process in processes]
 
-    def _process(self, party: Party, command: str, ending: Ending, *, is_fair: bool) -> Process:
+    def _process(
+        self, party: Party, command: str, ending: Ending, *, is_fair: bool, may_retry: bool
+    ) -> Process:
         dice = self.dice
         self.runs += 1
-        settings = self.drawing.settings(party.client_id, has_marker=party.has_marker)
+        is_retry = may_retry and command == "run"
+        reopen = self.drawing.reopen(party.retries.codes) if is_retry else Reopen()
+        self.verdict.met["retry"] += reopen.failed
+        settings = self.drawing.settings(party.client_id, reopen, has_marker=party.has_marker)
         if self.trace is not None:
             self.trace(f"=== process {self.runs} of {party.name}: {command} {ending} {settings}")
             self.trace(f"=== {self.service.weather}")

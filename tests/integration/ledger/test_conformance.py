@@ -20,6 +20,7 @@ from bulkconn.core.record import (
     Provenance,
     RowStanding,
     SentAs,
+    TakenUp,
     Watch,
 )
 from bulkconn.core.source import PlatformCloud
@@ -119,7 +120,7 @@ async def test_deleted_row_keeps_its_id_as_one_that_it_will_never_make(fresh: Op
         await ledger.commit([move(row, State.DELETED, deleted_ids=(gone, twin), other_ids=())])
         deleted = await read(ledger, row)
         summary = await ledger.summary()
-        await ledger.commit([move(row, State.PENDING, resets_counts=True)])
+        await ledger.commit([move(row, State.PENDING, takes_up=True)])
         again = await read(ledger, row)
         await ledger.commit([intent(row, seen_ids=again.seen_ids), created(row, connection_id=twin)])
         anew = await read(ledger, row)
@@ -355,16 +356,62 @@ async def test_resend_in_one_commit_counts_attempt_and_resend(fresh: OpenLedger)
 
 
 async def test_retry_of_a_failed_row_zeroes_its_resends_only(fresh: OpenLedger) -> None:
-    """`resets_counts` gives a row its resends back; attempts are history and stay."""
+    """`takes_up` gives a row its resends back; attempts are history and stay."""
     row = endpoint()
     async with fresh() as ledger:
         await fill(ledger, row)
         await ledger.commit([intent(row, is_resend=True)])
         await ledger.commit([move(row, State.FAILED, attempt_end=AttemptEnd.REJECTED, error_code="1100")])
-        await ledger.commit([move(row, State.PENDING, 3, resets_counts=True)])
+        await ledger.commit([move(row, State.PENDING, 3, takes_up=True)])
         record = await read(ledger, row)
     assert (record.state, record.attempts, record.resends) == (State.PENDING, 1, 0)
     assert record.error_code is None
+
+
+async def test_row_taken_up_bears_as_what_it_was_finished_until_it_is_unfinished_no_more(
+    fresh: OpenLedger,
+) -> None:
+    """What a retry took up is told from what was never sent, through doubts, runs and a second failure."""
+    row, other, plain = endpoint("one"), endpoint("other"), endpoint("plain")
+    keys = [row.key, other.key, plain.key, EndpointKey("prod/postgresql/unknown")]
+    as_failed, as_deleted = TakenUp(State.FAILED, "1304-400"), TakenUp(State.DELETED)
+    refused = move(row, State.FAILED, attempt_end=AttemptEnd.REJECTED, error_code="1304-400")
+    async with fresh() as ledger:
+        await fill(ledger, row, other, plain)
+        await ledger.commit([intent(row), refused])
+        await ledger.commit([intent(other), created(other)])
+        await ledger.commit([move(other, State.DELETED, deleted_ids=(ConnectionId("id-other"),))])
+        assert await ledger.taken_up(keys) == {}
+        await ledger.commit([move(row, State.PENDING, 3, takes_up=True), seen(row, 3)])
+        await ledger.commit([move(other, State.PENDING, 3, takes_up=True)])
+        assert await ledger.taken_up(keys) == {row.key: as_failed, other.key: as_deleted}
+        await ledger.commit([intent(row, 4)])
+        await ledger.begin_run(RunId("run-2"), at(5), {})
+        assert (await read(ledger, row)).state is State.IN_DOUBT
+        await ledger.commit([move(row, State.PENDING, 200), intent(row, 200)])
+        assert await ledger.taken_up(keys) == {row.key: as_failed, other.key: as_deleted}
+        await ledger.commit([move(row, State.FAILED, 201, attempt_end=AttemptEnd.REJECTED, error_code="x")])
+        assert await ledger.taken_up(keys) == {other.key: as_deleted}
+        # Put back as one of many that failed alike: it is still the retry's.
+        await ledger.commit([move(row, State.PENDING, 202, error_code="same_fault")])
+        assert await ledger.taken_up([row.key]) == {row.key: as_failed}
+
+
+@pytest.mark.parametrize("end", [State.CREATED, State.ADOPTED, State.HELD], ids=str)
+async def test_row_taken_up_that_is_finished_again_is_like_any_other(fresh: OpenLedger, end: State) -> None:
+    """What comes back to pending from there is nothing that a retry asked for."""
+    row = endpoint()
+    async with fresh() as ledger:
+        await fill(ledger, row)
+        await ledger.commit([move(row, State.FAILED, error_code="secret_denied")])
+        await ledger.commit([move(row, State.PENDING, 3, takes_up=True)])
+        if end is State.CREATED:
+            await ledger.commit([intent(row, 4), created(row, 5), move(row, State.HELD, 6)])
+        else:
+            await ledger.commit([move(row, end, 4, connection_id=ConnectionId("a"))])
+        if end is not State.ADOPTED:
+            await ledger.commit([move(row, State.PENDING, 7)])
+        assert await ledger.taken_up([row.key]) == {}
 
 
 async def test_id_replaced_by_another_stays_in_question(fresh: OpenLedger) -> None:
@@ -450,7 +497,7 @@ async def test_failed_row_that_was_sent_is_refreshed_once_it_is_pending_again(fr
         await ledger.commit([intent(row), move(row, State.FAILED, attempt_end=AttemptEnd.REJECTED)])
         await ledger.commit([seen(edited, 50)])
         refused = await read(ledger, row)
-        await ledger.commit([move(row, State.PENDING, 51, resets_counts=True), seen(edited, 51)])
+        await ledger.commit([move(row, State.PENDING, 51, takes_up=True), seen(edited, 51)])
         record = await read(ledger, row)
     assert (refused.fingerprint, record.fingerprint) == ("f1", "f2")
     assert record.cells == {"server": "new"}
@@ -641,4 +688,4 @@ async def test_summary_counts_states_and_groups_errors_by_size(fresh: OpenLedger
 async def test_info_names_the_target(fresh: OpenLedger) -> None:
     """A ledger knows which target it belongs to."""
     async with fresh() as ledger:
-        assert (ledger.info.target, ledger.info.format_version) == (TARGET, 3)
+        assert (ledger.info.target, ledger.info.format_version) == (TARGET, 4)

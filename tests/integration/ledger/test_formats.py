@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bulkconn.cli.ledgers import LedgerView
 from bulkconn.core.errors import LedgerTooNew
 from bulkconn.core.lifecycle import State
 from bulkconn.core.names import EndpointKey, LedgerId, RunId
-from bulkconn.core.record import PaceNote
+from bulkconn.core.record import Move, PaceNote, TakenUp
 from bulkconn.core.service_spec import Place, ServiceSpec
 from bulkconn.ledger import queries
+from bulkconn.ledger.digest import read_digest
 from bulkconn.ledger.export import iter_export
 from bulkconn.ledger.opening import open_read_only, open_store
 from bulkconn.ledger.schema import FORMAT_VERSION
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 #: Written by bulkconn 0.1.0: twelve rows that met an emulator's faults, seven of them created.
 FORMAT_1 = Path(__file__).parent / "formats" / "format-1.db"
+#: Written before there was `taken_up`: a row in every state, one of them put back by a retry, one never sent.
+FORMAT_3 = FORMAT_1.with_name("format-3.db")
+DIGEST_3 = "a56f91a01e251c4806301296fd82141dcc8ddf7f464c3f43c652e9a5a6ca6ac9"
 COUNTS = {State.CREATED: 7, State.ADOPTED: 2, State.FAILED: 1, State.IN_DOUBT: 2}
 _EVERYTHING = tuple(f"SELECT * FROM {table}" for table in ("rows", "attempts", "runs", "meta"))  # noqa: S608 - our own names
 
@@ -68,16 +73,46 @@ def test_ledger_of_format_1_is_migrated_by_a_run_and_keeps_everything(old: Path)
         content = [before.execute(sql).fetchall() for sql in _EVERYTHING]
     target = target_of(old)
     with open_store(old, target, now=START, new_ledger_id=LedgerId("other")) as store:
-        assert store.info.format_version == FORMAT_VERSION == 3
+        assert store.info.format_version == FORMAT_VERSION == 4
         assert store.info.ledger_id == "7741c63c-1d50-4f24-ab47-b54aca43a8c5"
         assert store.read(queries.read_specs) == {}
         store.keep_specs([spec()])
     with closing(open_read_only(old)) as store:
         assert store.read(queries.read_specs) == {PLACE: spec()}
         after = [store.connection.execute(sql).fetchall() for sql in _EVERYTHING]
-    assert after == content
+    # No row was taken up by anybody.
+    assert after == [[(*row, None) for row in content[0]], *content[1:]]
     # A second run finds nothing to migrate.
     open_store(old, target, now=START, new_ledger_id=LedgerId("other")).close()
+
+
+async def test_ledger_of_format_3_is_read_as_it_is_and_migrated_by_a_run(tmp_path: Path) -> None:
+    """Nothing tells what an interrupted retry of an older program took up: it is pending like others."""
+    path, content = tmp_path / "a.ledger.db", FORMAT_3.read_bytes()
+    shutil.copyfile(FORMAT_3, path)
+    names = ("put-back", "never-sent", "failed", "sending", "doubt")
+    keys = [EndpointKey(f"prod/postgresql/{name}") for name in names]
+    with closing(open_read_only(path)) as store:
+        assert store.info.format_version == 3
+        view = LedgerView(store)
+        assert await view.taken_up(keys) == {}
+        assert len(await view.records(keys)) == len(await view.standings(keys)) == len(keys)
+        assert len(list(iter_export(store))) == 8
+        states = [one.state for one in (await view.records(keys)).values()]
+        assert store.read(read_digest) == DIGEST_3
+    assert path.read_bytes() == content
+    ledger = await open_ledger(path)
+    try:
+        assert ledger.info.format_version == FORMAT_VERSION
+        assert [one.state for one in (await ledger.records(keys)).values()] == states
+        assert await ledger.taken_up(keys) == {}
+        assert await ledger.ask(read_digest) == DIGEST_3
+        run_id = RunId("run-2")
+        await ledger.begin_run(run_id, START, {})
+        await ledger.commit([Move(keys[2], State.PENDING, START, run_id, takes_up=True)])
+        assert await ledger.taken_up(keys) == {keys[2]: TakenUp(State.FAILED, "1304-400")}
+    finally:
+        await ledger.close()
 
 
 def test_ledger_of_a_newer_format_is_refused_and_left_as_it_is(old: Path) -> None:
@@ -86,9 +121,9 @@ def test_ledger_of_a_newer_format_is_refused_and_left_as_it_is(old: Path) -> Non
     with closing(sqlite3.connect(old)) as connection:
         connection.execute(f"PRAGMA user_version = {FORMAT_VERSION + 1}")
     content = old.read_bytes()
-    with pytest.raises(LedgerTooNew, match="has format 4, this bulkconn knows up to 3"):
+    with pytest.raises(LedgerTooNew, match="has format 5, this bulkconn knows up to 4"):
         open_store(old, target, now=START, new_ledger_id=LedgerId("other"))
-    with pytest.raises(LedgerTooNew, match="has format 4, this bulkconn knows up to 3"):
+    with pytest.raises(LedgerTooNew, match="has format 5, this bulkconn knows up to 4"):
         open_read_only(old)
     assert old.read_bytes() == content
 

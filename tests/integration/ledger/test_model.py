@@ -107,7 +107,7 @@ def changes(draw: st.DrawFn) -> Change:
         certainly_created=draw(st.booleans()),
         doubt_since=doubt,
         other_ids=others,
-        resets_counts=draw(st.booleans()),
+        takes_up=draw(st.booleans()),
     )
 
 
@@ -182,6 +182,7 @@ class LedgerMachine(RuleBasedStateMachine):
             (
                 done(ledger.records(keys)),
                 done(ledger.standings(keys)),
+                done(ledger.taken_up(keys)),
                 done(ledger.doubted(after=None, limit=2)),
                 done(ledger.watched(since=START, after=keys[0], limit=2)),
                 done(ledger.watched(since=self.clock.now(), after=None, limit=1)),

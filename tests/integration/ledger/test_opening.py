@@ -219,7 +219,7 @@ async def test_ledger_of_a_newer_format_is_refused(path: Path, open_it: Callable
     await make_ledger(path, rows=1)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(LedgerTooNew, match="format 99, this bulkconn knows up to 3") as refused:
+    with pytest.raises(LedgerTooNew, match="format 99, this bulkconn knows up to 4") as refused:
         open_it(path)
     assert "install the newer bulkconn" in refused.value.fix
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
+from bulkconn.cli.ledgers import LedgerView
 from bulkconn.core.errors import (
     AnsweredLate,
     IllegalMove,
@@ -22,7 +23,7 @@ from bulkconn.core.errors import (
 )
 from bulkconn.core.lifecycle import State
 from bulkconn.core.names import ConnectionId, LedgerId, RunId
-from bulkconn.core.record import DoubtSince, Target
+from bulkconn.core.record import DoubtSince, TakenUp, Target
 from bulkconn.ledger.export import iter_export, read_columns
 from bulkconn.ledger.leases import Scope
 from bulkconn.ledger.postgres import Holder, PostgresStore
@@ -276,6 +277,7 @@ async def test_holder_of_a_shard_sees_doubts_of_its_own_rows_only(url: str) -> N
 ASKED: dict[str, Callable[[PostgresLedger], Awaitable[Any]]] = {
     "records": lambda ledger: ledger.records([ROW.key]),
     "standings": lambda ledger: ledger.standings([ROW.key]),
+    "taken up": lambda ledger: ledger.taken_up([ROW.key]),
     "doubted": lambda ledger: ledger.doubted(after=None, limit=9),
     "watched": lambda ledger: ledger.watched(since=START, after=None, limit=9),
     "holders": lambda ledger: ledger.holders([ConnectionId("c-1")]),
@@ -447,6 +449,30 @@ def test_ledger_that_is_not_there_is_said_to_be_missing(url: str) -> None:
     """Reading makes nothing."""
     with pytest.raises(UsageError, match="no ledger at postgresql://"):
         open_postgres_read_only(parse_place(url))
+
+
+async def test_ledger_of_format_3_is_migrated_by_the_next_holder(url: str) -> None:
+    """It keeps its rows, none of them is taken up, and what is taken up from now on is known."""
+    row = endpoint()
+
+    def make_older(db: Database) -> None:
+        db.execute("ALTER TABLE rows DROP COLUMN taken_up")
+        db.execute("UPDATE ledger_format SET version = 3")
+
+    async with held(url, FIRST) as ledger:
+        await fill(ledger, row)
+        await ledger.write(make_older)
+    with closing(open_postgres_read_only(parse_place(url))) as reader:
+        assert reader.info.format_version == 3
+        assert await LedgerView(reader).taken_up([row.key]) == {}
+    async with held(url, FIRST) as ledger:
+        assert ledger.info.format_version == FORMAT_VERSION == 4
+        assert set(await ledger.records([row.key])) == {row.key}
+        assert await ledger.taken_up([row.key]) == {}
+        await ledger.begin_run(RunId("run-2"), START, {})
+        await ledger.commit([move(row, State.FAILED, error_code="x", run_id=RunId("run-2"))])
+        await ledger.commit([move(row, State.PENDING, takes_up=True, run_id=RunId("run-2"))])
+        assert await ledger.taken_up([row.key]) == {row.key: TakenUp(State.FAILED, "x")}
 
 
 async def test_ledger_of_a_newer_format_is_refused(url: str) -> None:

@@ -8,6 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from bulkconn.core.names import LedgerId, RunId
+from bulkconn.core.plan import Reopen
 from bulkconn.engine.context import World
 from bulkconn.engine.run import Engine
 from bulkconn.engine.service import Service as EngineService
@@ -168,7 +169,7 @@ class FleetStory:
             await asyncio.sleep(dice.random() * 10.0)
 
     def _worker(self, number: int, fortune: Fortune, *, is_fair: bool = False) -> WorkerProcess:
-        settings = self.drawing.settings(CLIENT_ID, has_marker=self.party.has_marker)
+        settings = self.drawing.settings(CLIENT_ID, Reopen(), has_marker=self.party.has_marker)
         self.runs += 1
         process = WorkerProcess(self, f"w{number}.{self.runs}", fortune, settings)
         if self.trace is not None:
@@ -233,7 +234,10 @@ class FleetStory:
     async def _settle(self) -> None:
         """Look at everything once more, as `bulkconn settle` does."""
         process: Any = WorkerProcess(
-            self, "settle", Fortune(), self.drawing.settings(CLIENT_ID, has_marker=self.party.has_marker)
+            self,
+            "settle",
+            Fortune(),
+            self.drawing.settings(CLIENT_ID, Reopen(), has_marker=self.party.has_marker),
         )
         self.seat.process = process
         process.seat, process.link.seat = self.seat, self.seat

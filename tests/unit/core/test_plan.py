@@ -22,7 +22,7 @@ from bulkconn.core.plan import (
     like_named,
     plan_action,
 )
-from bulkconn.core.record import LedgerRecord
+from bulkconn.core.record import LedgerRecord, TakenUp
 from bulkconn.core.reply import ListedConnection
 from bulkconn.core.source import PlatformCloud
 
@@ -100,7 +100,9 @@ PLANS: dict[str, tuple[LedgerRecord | None, tuple[str, str]]] = {
 def test_plan_follows_from_the_state(
     known: LedgerRecord | None, expected: tuple[str, str], retry_failed: bool
 ) -> None:
-    """Unsent rows are sent, doubts settled, finished rows skipped; only failed ones heed --retry-failed."""
+    """Unsent rows are sent, doubts settled, finished rows skipped; a retry sends failed rows alone."""
+    if retry_failed and expected[0] == "create":
+        expected = ("leave" if expected[1] == "pending" else "skip", expected[1])
     if retry_failed and known is not None and known.state is State.FAILED:
         expected = ("create", "pending")
     planned = plan_action(ENDPOINT, known, reopen=Reopen(failed=retry_failed))
@@ -139,6 +141,42 @@ def test_failed_row_is_sent_again_only_if_asked_and_of_these_codes(
     expected = ("create", "pending") if is_sent else ("skip", "failed")
     planned = plan_action(ENDPOINT, known, reopen=reopen)
     assert planned == PlannedAction(Action(expected[0]), expected[1])
+
+
+TAKEN_UP: dict[str, tuple[TakenUp | None, Reopen, bool]] = {
+    "by-a-plain-run": (None, Reopen(), True),
+    "by-a-plain-run-after-a-retry": (TakenUp(State.FAILED, "1304-400"), Reopen(), True),
+    "never-sent": (None, Reopen(failed=True), False),
+    "of-a-retry": (TakenUp(State.FAILED, "1304-400"), Reopen(failed=True), True),
+    "of-a-retry-without-a-code": (TakenUp(State.FAILED), Reopen(failed=True), True),
+    "of-a-retry-of-this-code": (
+        TakenUp(State.FAILED, "1304-400"),
+        Reopen(failed=True, codes=frozenset({"1304"})),
+        True,
+    ),
+    "of-a-retry-of-another-code": (
+        TakenUp(State.FAILED, "1312-400"),
+        Reopen(failed=True, codes=frozenset({"1304"})),
+        False,
+    ),
+    "of-a-recreation": (TakenUp(State.DELETED), Reopen(failed=True), False),
+    "of-a-recreation-that-is-asked-for": (
+        TakenUp(State.DELETED, "1304-400"),
+        Reopen(failed=True, codes=frozenset({"1312"}), deleted=True),
+        True,
+    ),
+    "never-sent-and-recreate-alone": (None, Reopen(deleted=True), True),
+}
+
+
+@pytest.mark.parametrize(("taken_up", "reopen", "is_sent"), TAKEN_UP.values(), ids=TAKEN_UP.keys())
+def test_pending_row_is_sent_by_a_retry_only_if_one_like_it_took_it_up(
+    taken_up: TakenUp | None, reopen: Reopen, is_sent: bool
+) -> None:
+    """The same command finishes what was interrupted, and touches nothing else."""
+    assert reopen.may_send(taken_up) == is_sent
+    planned = plan_action(ENDPOINT, record(State.PENDING), reopen=reopen, taken_up=taken_up)
+    assert planned == PlannedAction(Action.CREATE if is_sent else Action.LEAVE, State.PENDING)
 
 
 @pytest.mark.parametrize("retry_failed", [False, True], ids=["as-usual", "retry-failed"])

@@ -31,7 +31,7 @@ def test_move_without_more_learns_nothing() -> None:
     move = Move(EndpointKey("k"), State.PENDING, NOW, RunId("r"))
     assert (move.connection_id, move.attempt_end, move.other_ids) == (None, None, None)
     assert not move.certainly_created
-    assert not move.resets_counts
+    assert not move.takes_up
 
 
 def test_changes_cannot_be_changed() -> None:

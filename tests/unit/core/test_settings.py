@@ -18,6 +18,25 @@ def test_patience_settings_default_is_as_documented() -> None:
     )
 
 
+def test_run_settings_as_recorded_are_named_and_hold_no_client() -> None:
+    """What the ledger keeps of a run can be read by a program, and in the same order each time."""
+    settings = RunSettings(reopen=Reopen(failed=True, codes=frozenset({"b", "a"})), client_id="client")
+    assert settings.as_recorded() == {
+        "rate_per_s": 10.0,
+        "concurrency": 20,
+        "max_attempts": 5,
+        "max_resends": 2,
+        "settle_grace_s": 120.0,
+        "max_wait_s": 300.0,
+        "drain_s": 20.0,
+        "on_existing": "hold",
+        "retry_failed": True,
+        "error_codes": ["a", "b"],
+        "recreate": False,
+        "marker": False,
+    }
+
+
 def test_run_settings_default_sends_nothing_that_could_be_regretted() -> None:
     """Existing names are held, failed rows stay failed, descriptions are left alone."""
     assert RunSettings() == RunSettings(

@@ -123,6 +123,33 @@ def test_summary_of_a_stopped_run_says_why_whom_and_how_to_mend_it(scope: Scope,
     assert f"\n{line}\n  fix: give one\n" in render_summary(report, command="run")
 
 
+def test_summary_of_a_retry_that_leaves_rows_behind_says_how_to_send_them() -> None:
+    """The same command again would pass them over once more, unless it was cut short."""
+    retried = dataclasses.replace(
+        REPORT, counts={"created": 58, "pending": 2}, exit_code=ExitCode.STOPPED, groups=(), left_behind=2
+    )
+    stopped = dataclasses.replace(retried, stopped=Stop("terminated (SIGTERM)", Scope.RUN, "run it again"))
+    assert render_summary(retried, command="run").splitlines()[-1] == (
+        "next: the same command without --retry-failed (and --error-code): it sends what is pending"
+    )
+    assert render_summary(stopped, command="run").splitlines()[-1] == (
+        "next: the same command again: it goes on where it was"
+    )
+
+
+def test_plan_of_a_retry_says_what_it_leaves_alone() -> None:
+    """Pending rows are not all such that would be created."""
+    report = dataclasses.replace(REPORT, run_id=None, counts={"pending": 5}, left_behind=3)
+    groups = {("leave", "dev", "postgresql"): 3, ("create", "dev", "postgresql"): 2}
+    assert render_plan(report, groups, rate_per_s=10.0, names_note="names: -").splitlines()[:5] == [
+        "plan: 5 rows; nothing was sent",
+        "  2 rows of postgresql in sandbox dev: would be created",
+        "  3 rows of postgresql in sandbox dev: pending, left alone: a run without --retry-failed sends them",
+        "counts (pending rows that are not left alone would be created):",
+        "  pending  5",
+    ]
+
+
 def test_status_with_a_doubt_says_since_when() -> None:
     """The oldest doubt is dated."""
     now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

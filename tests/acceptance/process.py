@@ -1,6 +1,6 @@
 """The command and the emulator as processes: started, killed, read over their pipes, files and HTTP.
 
-Nothing of bulkconn is imported here: these tests know what a user knows.
+Nothing of bulkconn is imported here, but for the emulator's own process: these tests know what a user knows.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import contextlib
 import csv
 import io
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -23,10 +24,15 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkServerProcess
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "bulkconn")
 _BASE_PATH = "/data/foundation/flowservice"
+#: Emulators are forked from a process that has imported one: hundreds start, and importing takes longest.
+_NURSERY = multiprocessing.get_context("forkserver")
+_NURSERY.set_forkserver_preload(["bulkconn.cli.main", "bulkconn.cli.emulating", "bulkconn.cli.commands"])
 #: Longer than any single command of these tests takes, on a slow machine too.
 PATIENCE_S = 150.0
 
@@ -169,32 +175,30 @@ def as_csv(rows: Sequence[Mapping[str, str]]) -> str:
 class EmulatorProcess:
     """`bulkconn emulator` as a process on a free port."""
 
-    process: subprocess.Popen[str]
+    process: ForkServerProcess
     env: dict[str, str]
     _http: HTTPConnection
+    #: Held open: what else it says must find somebody.
+    _said: Connection
 
     @classmethod
     def start(cls, *flags: str) -> Self:
         """Start it and wait until it listens."""
-        process = subprocess.Popen(
-            [*COMMAND, "emulator", "--port", "0", *flags],
-            env=bare_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert process.stdout is not None
+        said, says = _NURSERY.Pipe(duplex=False)
+        process = _NURSERY.Process(target=_emulate, args=(flags, bare_environment(), says), daemon=True)
+        process.start()
+        says.close()
         env: dict[str, str] = {}
-        for line in process.stdout:
-            if line.startswith("export "):
-                name, _, value = line.removeprefix("export ").strip().partition("=")
-                env[name] = value
-            if "BULKCONN_SANDBOX" in env:
-                break
+        with open(said.fileno(), encoding="utf-8", closefd=False) as lines:
+            for line in lines:
+                if line.startswith("export "):
+                    name, _, value = line.removeprefix("export ").strip().partition("=")
+                    env[name] = value
+                if "BULKCONN_SANDBOX" in env:
+                    break
         assert env, "the emulator ended before it listened"
         address = urlsplit(env["BULKCONN_BASE_URL"])
-        return cls(process, env, HTTPConnection(address.hostname or "", address.port, timeout=10))
+        return cls(process, env, HTTPConnection(address.hostname or "", address.port, timeout=10), said)
 
     @property
     def origin(self) -> str:
@@ -240,13 +244,24 @@ class EmulatorProcess:
         """End it."""
         self._http.close()
         self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
+        self.process.join(10)
+        if self.process.is_alive():
             self.process.kill()
-            self.process.wait(10)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+            self.process.join(10)
+        self.process.close()
+        self._said.close()
+
+
+def _emulate(flags: Sequence[str], env: Mapping[str, str], says: Connection) -> None:
+    """Be `bulkconn emulator`: what it prints goes into the pipe."""
+    from bulkconn.cli.main import entry_point  # noqa: PLC0415 - in the emulator's process alone
+
+    os.environ.clear()
+    os.environ.update(env)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number, to in ((0, nowhere), (1, says.fileno()), (2, nowhere)):
+        os.dup2(to, number)
+    sys.exit(entry_point(["emulator", "--port", "0", *flags]))
 
 
 def bare_environment() -> dict[str, str]:

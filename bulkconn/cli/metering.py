@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from bulkconn.cli.given import Given
-    from bulkconn.core.protocols import Pacer
+    from bulkconn.core.protocols import PaceShown
     from bulkconn.engine.context import World
     from bulkconn.metrics.meters import Meters
 
 
 @asynccontextmanager
-async def metering(given: Given, world: World, pacer: Pacer | None = None) -> AsyncIterator[Meters | None]:
+async def metering(
+    given: Given, world: World, pacer: PaceShown | None = None
+) -> AsyncIterator[Meters | None]:
     """Serve metrics for the length of the block, if they were asked for; `pacer` is a worker's.
 
     Raises:

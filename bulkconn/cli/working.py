@@ -71,7 +71,8 @@ async def _work(given: Given, world: World) -> int:
             means = Means(
                 target=target,
                 settings=given.run_settings,
-                service=dataclasses.replace(service, pacer=pacer),
+                service=service,
+                pace=pacer,
                 secrets=references,
                 world=_heard(world, tracers if meters is None else (meters, *tracers)),
                 request_timeout_s=given.number("timeout"),

@@ -171,11 +171,8 @@ class SpecApi(Protocol):
         ...
 
 
-class Pacer(Protocol):
-    """The pace of requests: this process's own, or one that it shares with others.
-
-    `now_s` and `sent_at_s` are seconds of `Clock.elapsed_s`. One dispatcher awaits `acquire`.
-    """
+class PaceShown(Protocol):
+    """What there is to see of a pace."""
 
     @property
     def rate_per_s(self) -> float:
@@ -188,13 +185,20 @@ class Pacer(Protocol):
         ...
 
     @property
-    def aboard_limit(self) -> int:
-        """How many requests leave within the next moments: so many may hold a durable intent."""
-        ...
-
-    @property
     def closed_for_s(self) -> float:
         """Seconds for which others have closed the gate; 0 when it is open."""
+        ...
+
+
+class Pacer(PaceShown, Protocol):
+    """The pace of requests: this process's own, or one that it shares with others.
+
+    `now_s` and `sent_at_s` are seconds of `Clock.elapsed_s`. One dispatcher awaits `acquire`.
+    """
+
+    @property
+    def aboard_limit(self) -> int:
+        """How many requests leave within the next moments: so many may hold a durable intent."""
         ...
 
     async def acquire(self, wanted: int) -> None:

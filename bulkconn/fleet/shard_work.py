@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from bulkconn.core.settings import RunSettings
     from bulkconn.engine.context import World
     from bulkconn.engine.service import Service
+    from bulkconn.fleet.shared_pace import SharedPacer
     from bulkconn.fleet.worker import WorkerSettings
     from bulkconn.inventory.network import Network
     from bulkconn.ledger.postgres import PostgresStore
@@ -84,6 +85,7 @@ class Means:
     target: Target
     settings: RunSettings
     service: Service
+    pace: SharedPacer
     secrets: SecretResolver
     world: World
     request_timeout_s: float
@@ -212,14 +214,6 @@ class ShardWork:
         paces = PaceKeeper(ledger)
         world = Audience.joined(dataclasses.replace(means.world, log=log), paces)
         settings = dataclasses.replace(means.settings, **_policy(shard.settings))
-        engine = Engine(
-            shard.run_id,
-            settings,
-            ledger=ledger,
-            service=means.service,
-            secrets=means.secrets,
-            world=world,
-        )
         survey = Survey()
         conflicts = await survey_batch(survey, ledger, endpoints, reopen=settings.reopen)
         if conflicts:
@@ -228,16 +222,21 @@ class ShardWork:
                 f"{endpoint.name} has its name already under another key of the ledger: {conflict.key}",
                 fix="give the row that key, or rename it, and submit the inventory again",
             )
-        self._engines.add(engine)
-        watcher = asyncio.create_task(self._watch(shard, engine))
-        if self._ending.is_set():
-            engine.interrupt()
-        try:
-            return await engine.onboard(lambda: endpoints, survey)
-        finally:
-            watcher.cancel()
-            await paces.close()
-            self._engines.discard(engine)
+        with means.pace.of_run(shard.run_id) as pacer:
+            service = dataclasses.replace(means.service, pacer=pacer)
+            engine = Engine(
+                *(shard.run_id, settings), ledger=ledger, service=service, secrets=means.secrets, world=world
+            )
+            self._engines.add(engine)
+            watcher = asyncio.create_task(self._watch(shard, engine))
+            if self._ending.is_set():
+                engine.interrupt()
+            try:
+                return await engine.onboard(lambda: endpoints, survey)
+            finally:
+                watcher.cancel()
+                await paces.close()
+                self._engines.discard(engine)
 
     async def _read(self, shard: Shard) -> Sequence[Endpoint]:
         """Read a shard's rows, from wherever they lie.

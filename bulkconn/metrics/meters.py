@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bulkconn.core.facts import Fact
     from bulkconn.core.names import RunId
-    from bulkconn.core.protocols import Clock, Pacer
+    from bulkconn.core.protocols import Clock, PaceShown
 
 #: States that a row's work comes to; `pending` and `sending` are on the way.
 _OUTCOMES: Final = ("created", "adopted", "failed", "held", "in_doubt")
@@ -33,7 +33,7 @@ class Meters:
 
     hears_rows = True
 
-    def __init__(self, clock: Clock, pacer: Pacer | None = None) -> None:
+    def __init__(self, clock: Clock, pacer: PaceShown | None = None) -> None:
         self.registry = CollectorRegistry()
         self._clock = clock
         self._looked_at_s: float | None = None

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from itertools import pairwise
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import psycopg
+import pytest
 import structlog
+from structlog.testing import capture_logs
 
+from bulkconn.core.names import RunId
 from bulkconn.core.record import Target
+from bulkconn.fleet import pace_sql
 from bulkconn.fleet.shared_pace import SharedPacer
 from bulkconn.ledger.postgres_url import parse_place
 from tests.fakes.postgres import server_url
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
 
-def pacer(target: Target, ceiling_per_s: float = 60.0) -> SharedPacer:
-    """Give a worker's pacer."""
-    return SharedPacer(parse_place(server_url()), target, ceiling_per_s, log=structlog.get_logger())
+    from bulkconn.fleet.run_pacer import RunPacer
+
+
+@asynccontextmanager
+async def pacer(target: Target, ceiling_per_s: float = 60.0, *, run: str = "run") -> AsyncIterator[RunPacer]:
+    """Give a worker's pacer for a run."""
+    place = parse_place(server_url())
+    async with SharedPacer(place, target, ceiling_per_s, log=structlog.get_logger()) as pace:
+        with pace.of_run(RunId(run)) as one:
+            yield one
 
 
 def new_target() -> Target:
@@ -27,7 +42,7 @@ def new_target() -> Target:
     return Target("https://flow.test", f"{uuid4().hex}@AdobeOrg")
 
 
-async def take(one: SharedPacer, taken: list[float]) -> None:
+async def take(one: RunPacer, taken: list[float]) -> None:
     """Take slots for ever, always wanting more."""
     while True:
         await one.acquire(20)
@@ -38,12 +53,12 @@ async def take(one: SharedPacer, taken: list[float]) -> None:
 
 
 async def working(
-    stack: AsyncExitStack, target: Target, workers: int, taken: list[float]
+    stack: AsyncExitStack, target: Target, workers: int, taken: list[float], *, run: str = "run"
 ) -> list[asyncio.Task[None]]:
     """Let so many workers take slots until the stack closes."""
     tasks = []
     for _ in range(workers):
-        one = await stack.enter_async_context(pacer(target))
+        one = await stack.enter_async_context(pacer(target, run=run))
         tasks.append(asyncio.create_task(take(one, taken)))
     stack.callback(lambda: [task.cancel() for task in tasks])
     return tasks
@@ -59,17 +74,105 @@ def most_in_a_second(taken: list[float]) -> int:
     return most
 
 
+@pytest.mark.timeout(120)
 async def test_eight_workers_together_keep_the_ceiling_and_use_it() -> None:
-    """No second sees more than a tenth above it, and on average hardly any of it is wasted."""
-    taken: list[float] = []
+    """No second sees more than a tenth above it, and on average 95 % of it are used, though one worker dies.
+
+    A machine that lets nobody run for a while loses the slots of that time, so the best of three counts;
+    tests/simulation/test_shared_pace.py has the same to the slot.
+    """
+    found = []
+    for _ in range(3):
+        taken: list[float] = []
+        async with AsyncExitStack() as stack:
+            tasks = await working(stack, new_target(), 8, taken)
+            await asyncio.sleep(2.0)
+            began_s = time.monotonic()
+            tasks[0].cancel()  # holding slots
+            await asyncio.sleep(10.0)
+            ended_s = time.monotonic()
+        assert most_in_a_second(taken) <= 66
+        found.append(sum(began_s <= at_s < ended_s for at_s in taken) / (ended_s - began_s))
+        if found[-1] >= 60 * 0.95:
+            return
+    raise AssertionError(f"{found} slots a second of 60")
+
+
+@pytest.mark.timeout(120)
+async def test_run_with_three_workers_gets_no_more_than_one_with_one() -> None:
+    """What a run gets hangs on how many runs there are, and not on how many ask for it."""
+    many: list[float] = []
+    single: list[float] = []
+    target = new_target()
     async with AsyncExitStack() as stack:
-        tasks = await working(stack, new_target(), 8, taken)
-        await asyncio.sleep(2.0)
-        tasks[0].cancel()  # holding slots
-        await asyncio.sleep(4.0)
-    lasted_s = max(taken) - min(taken)
-    assert most_in_a_second(taken) <= 66
-    assert len(taken) / lasted_s >= 57 * 0.95
+        await working(stack, target, 3, many, run="many")
+        await working(stack, target, 1, single, run="single")
+        await asyncio.sleep(6.0)
+    assert most_in_a_second(many + single) <= 66
+    assert 0.36 < len(single) / (len(single) + len(many)) < 0.64
+
+
+async def test_workers_of_a_run_that_ask_in_one_moment_have_one_round_together() -> None:
+    """Each reads what the one before it has taken, however they wait for each other."""
+    target = new_target()
+    async with AsyncExitStack() as stack:
+        other = await stack.enter_async_context(pacer(target, 1.0, run="other"))
+        asking = [await stack.enter_async_context(pacer(target, 1.0)) for _ in range(12)]
+        await other.acquire(1)
+        for one in asking:
+            await one._pace._enter(RunId("run"))
+        with psycopg.connect(server_url()) as connection:
+            connection.execute(
+                "SELECT 1 FROM bulkconn_pace.paces WHERE org_id = %s FOR UPDATE", (target.org_id,)
+            )
+            takes = [asyncio.create_task(one._pace.take(RunId("run"), 5, 0.0)) for one in asking]
+            await asyncio.sleep(0.5)  # by now all of them wait for that lock
+        taken = await asyncio.gather(*takes)
+    assert sum(len(one.times_s) for one in taken if one is not None) == 1
+
+
+@contextmanager
+def old_database() -> Iterator[str]:
+    """Give the address, for somebody without rights, of a database whose pace an older version made."""
+    name, role = (f"t_{uuid4().hex[:12]}" for _ in range(2))
+    base = urlsplit(server_url())
+    url = urlunsplit(base._replace(path=f"/{name}"))
+    with psycopg.connect(server_url(), autocommit=True) as owner:
+        owner.execute(f"CREATE DATABASE {name}")
+        owner.execute(f"CREATE ROLE {role}")
+    try:
+        with psycopg.connect(url, autocommit=True) as owner:
+            owner.execute(pace_sql.MAKE)
+            owner.execute(f"DROP TABLE {pace_sql.RUNS}")
+        yield f"{url}{'&' if base.query else '?'}options=-crole%3D{role}"
+    finally:
+        with psycopg.connect(server_url(), autocommit=True) as owner:
+            owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            owner.execute(f"DROP ROLE {role}")
+
+
+async def test_database_of_an_older_version_goes_on_without_the_right_to_make_tables() -> None:
+    """Workers have slots all the same, and are told what is missing; its owner makes the table."""
+    target = new_target()
+    with old_database() as url, capture_logs() as logged:
+        log = structlog.get_logger()
+        async with SharedPacer(parse_place(url), target, 60.0, log=log) as pace:
+            for run in ("one", "two"):
+                with pace.of_run(RunId(run)) as one:
+                    await one.acquire(1)
+                    assert not one.closed_for_s
+        assert [one["event"] for one in logged] == ["pace.unfair"]
+        owner = url.partition("?")[0]
+        async with SharedPacer(parse_place(owner), target, 60.0, log=log) as pace:
+            with pace.of_run(RunId("three")) as one:
+                await one.acquire(1)
+        async with SharedPacer(parse_place(url), target, 60.0, log=log) as pace:
+            with pace.of_run(RunId("four")) as one:
+                await one.acquire(1)
+        with psycopg.connect(owner) as connection:
+            found = connection.execute("SELECT run_id FROM bulkconn_pace.runs ORDER BY 1").fetchall()
+        assert found == [("four",), ("three",)]
+        assert len(logged) == 1
 
 
 async def test_gate_closed_by_one_is_closed_for_all_within_a_second() -> None:
@@ -119,9 +222,10 @@ async def test_pace_begins_low_after_an_outage_and_never_passes_the_ceiling() ->
 async def test_worker_that_cannot_reach_the_row_gets_no_slot() -> None:
     """Nobody guesses a pace: the gate counts as closed."""
     place = parse_place("postgresql://127.0.0.1:1/nowhere")
-    async with SharedPacer(place, new_target(), 60.0, log=structlog.get_logger()) as one:
-        await one.acquire(1)
-        assert one.closed_for_s > 0.0
+    async with SharedPacer(place, new_target(), 60.0, log=structlog.get_logger()) as pace:
+        with pace.of_run(RunId("run")) as one:
+            await one.acquire(1)
+        assert pace.closed_for_s > 0.0
 
 
 async def test_connection_that_breaks_is_made_anew() -> None:
@@ -129,10 +233,11 @@ async def test_connection_that_breaks_is_made_anew() -> None:
     target = new_target()
     async with pacer(target) as one:
         await one.acquire(1)
-        assert one._connection is not None
+        broken = one._pace._connection
+        assert broken is not None
         with psycopg.connect(server_url(), autocommit=True) as connection:
-            connection.execute("SELECT pg_terminate_backend(%s)", (one._connection.info.backend_pid,))
-        one._slots.clear()
+            connection.execute("SELECT pg_terminate_backend(%s)", (broken.info.backend_pid,))
+        one.forget_slots()
         await one.acquire(1)
         assert one.closed_for_s > 0.0
         await asyncio.sleep(one.closed_for_s + 0.05)

@@ -26,13 +26,14 @@ def test_seeds_of_fleets_break_no_invariant(first: int) -> None:
         "worker stalled",
         "cut off from the database",
         "COMMITs without an answer",
+        "two runs at a time",
     } <= met
     assert "log: shard.lost" in met
 
 
 def test_seeds_of_fleets_meet_answers_that_come_after_the_lease() -> None:
     """The world is rough enough: a worker that lost its shard hears of a connection all the same."""
-    verdicts = [judge(seed, fleet=True) for seed in range(100, 150)]
+    verdicts = [judge(seed, fleet=True) for seed in range(50, 100)]
     assert sum(verdict.met["answers kept that came late"] for verdict in verdicts)
 
 

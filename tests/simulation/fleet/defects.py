@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bulkconn.core.errors import LeaseLost
 from bulkconn.core.record import DoubtSince
 from bulkconn.engine.existing import SharedNames
-from bulkconn.fleet import shared_pace
+from bulkconn.fleet import pace_sql, shared_pace
 from bulkconn.fleet.one_renewal import OneRenewal
 from bulkconn.ledger import leases, postgres
 from bulkconn.ledger.postgres import PostgresStore
@@ -78,7 +78,7 @@ def closing_told_once() -> list[tuple[Any, str, Any]]:
     """A Retry-After that could not be told once is told nobody, not even this worker's other shards."""
 
     def close_for(self: shared_pace.SharedPacer, seconds: float) -> None:
-        self._spawn(self._tell(shared_pace._CLOSE, seconds=seconds))
+        self.spawn(self._tell(pace_sql.CLOSE, seconds=seconds))
 
     return [(shared_pace.SharedPacer, "close_for", close_for)]
 
@@ -97,8 +97,8 @@ def lost_commit_answer_repeated() -> list[tuple[Any, str, Any]]:
 
 def overlapping_slots() -> list[tuple[Any, str, Any]]:
     """Each worker counts its slots from now, whatever was given to others."""
-    take = shared_pace._TAKE.replace("greatest(next_at, at) AS starts_at", "at AS starts_at")
-    return [(shared_pace, "_TAKE", take)]
+    take = pace_sql.TAKE.replace("greatest(next_at, at) AS starts_at", "at AS starts_at")
+    return [(pace_sql, "TAKE", take)]
 
 
 def each_engine_renews() -> list[tuple[Any, str, Any]]:

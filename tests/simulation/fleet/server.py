@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 _EXTRACT: Final = re.compile(r"extract\(epoch FROM ((?:[^()]|\(\))*)\)")
 _INTERVAL: Final = re.compile(r"make_interval\(secs => ([^()]*)\)")
 _SECONDS: Final = re.compile(r"interval '([0-9.]+) s'")
-_LOCKING: Final = re.compile(r"FOR UPDATE( OF \w+)?")
+_LOCKING: Final = re.compile(r"FOR UPDATE( OF \w+(, \w+)*)?")
+#: The statement that takes slots writes to two tables and gives a row.
 _TAKE: Final = re.compile(
-    r"(?P<parts>.*)UPDATE shared_paces SET(?P<update>.*)RETURNING(?P<row>.*)", re.DOTALL
+    r"(?P<parts>.*),\s+counted AS \((?P<first>.*)\)\s+(?P<second>UPDATE shared_paces .*)RETURNING(?P<row>.*)",
+    re.DOTALL,
 )
 _LONG_AGO: Final = "-1e18"
 
@@ -53,6 +55,9 @@ _BESIDES: Final = """
         closed_until REAL NOT NULL DEFAULT -1e18, lowered_at REAL NOT NULL DEFAULT -1e18,
         strained_at REAL NOT NULL DEFAULT -1e18, climbed_at REAL NOT NULL,
         PRIMARY KEY (base_url, org_id));
+    CREATE TABLE shared_runs (base_url TEXT NOT NULL, org_id TEXT NOT NULL, run_id TEXT NOT NULL,
+        round_slots INTEGER NOT NULL DEFAULT 0, round_end REAL NOT NULL, counts_until REAL NOT NULL,
+        PRIMARY KEY (base_url, org_id, run_id));
     INSERT INTO ledger_format SELECT user_version FROM pragma_user_version;
     INSERT INTO pg_namespace VALUES ('bulkconn');
 """
@@ -64,10 +69,11 @@ _WATCH: Final = """
 
 
 class PlainSql(NamedTuple):
-    """A statement as SQLite takes it; a second one gives the row that the first cannot return."""
+    """A statement as SQLite takes it; or several around it, where it writes to two tables and gives a row."""
 
     sql: str
-    row: str | None = None
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=512)
@@ -75,6 +81,7 @@ def in_sqlite(sql: str) -> PlainSql:
     """Translate a statement of PostgreSQL, with `%s`, `%(name)s` or `?` for values."""
     sql = re.sub(r"%\((\w+)\)s", r":\1", sql).replace("%s", "?").replace("%%", "%")
     sql = sql.replace("bulkconn_pace.paces", "shared_paces").replace("'-infinity'", _LONG_AGO)
+    sql = sql.replace("bulkconn_pace.runs", "shared_runs")
     for pattern, put in ((_EXTRACT, r"(\1)"), (_INTERVAL, r"(\1)"), (_SECONDS, r"\1"), (_LOCKING, "")):
         sql = pattern.sub(put, sql)
     sql = re.sub(r"\bpaces\.", "shared_paces.", sql)
@@ -83,10 +90,15 @@ def in_sqlite(sql: str) -> PlainSql:
     found = _TAKE.fullmatch(sql)
     if found is None:
         return PlainSql(sql)
-    # SQLite returns columns of the updated table only.
+    # What is written is decided before; the table stays, since another table would let all be parsed anew.
+    taken = f"{found['parts']} SELECT * FROM taken"  # noqa: S608 - our own statement
     return PlainSql(
-        f"{found['parts']}UPDATE shared_paces SET{found['update']}",
-        f"{found['parts']}SELECT{found['row']} FROM taken",
+        f"SELECT{found['row']} FROM temp.taken",
+        (
+            f"CREATE TEMP TABLE IF NOT EXISTS taken AS {taken} LIMIT 0",
+            taken.replace("WITH", "INSERT INTO temp.taken WITH", 1),
+        ),
+        (found["first"], found["second"], "DELETE FROM temp.taken"),
     )
 
 
@@ -118,10 +130,13 @@ class Server:
         """Run one statement, as psycopg would have it."""
         plain = in_sqlite(sql)
         try:
-            if plain.row is None:
+            if not plain.after:
                 return self.db.execute(plain.sql, values)
-            row = self.db.execute(plain.row, values).fetchall()
-            self.db.execute(plain.sql, values)
+            for one in plain.before:
+                self.db.execute(one, values)
+            row = self.db.execute(plain.sql, values).fetchall()
+            for one in plain.after:
+                self.db.execute(one, values)
         except sqlite3.IntegrityError as error:
             raise psycopg.IntegrityError(str(error)) from error
         return _Rows(row)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -94,6 +95,8 @@ class FleetStory:
         #: Every Retry-After: when it was read, when it is over, and by whom.
         self.closings: list[tuple[float, float, WorkerProcess]] = []
         self.runs = 0
+        #: Those of the last submission.
+        self._run_ids: list[RunId] = []
         self._boots = 0
 
     # --- what the parts ask for -------------------------------------------------------------------
@@ -219,7 +222,7 @@ class FleetStory:
             if self.verdict.faults:
                 return
             if any("alike" in process.stopped_over for process in fair):
-                self._write(lambda db: shards.change_run(db, self._run_id, shards.RunState.CANCELLED, _EPOCH))
+                self._change_runs(shards.RunState.CANCELLED)
             if self._is_done():
                 return
             self._submit()
@@ -261,21 +264,27 @@ class FleetStory:
 
     # --- the database, by its owner ---------------------------------------------------------------
 
-    @property
-    def _run_id(self) -> RunId:
-        ((found,),) = self.server.rows(
-            "SELECT run_id FROM runs WHERE run_id LIKE 'run-%' ORDER BY id DESC LIMIT 1"
-        )
-        return RunId(found)
+    def _change_runs(self, to: shards.RunState) -> None:
+        for run_id in self._run_ids:
+            self._write(partial(shards.change_run, run_id=run_id, to=to, at=_EPOCH))
 
     def _submit(self) -> None:
         """Bring back what was set aside; once nothing is open, submit the inventory (anew)."""
         if self.server.rows("SELECT 1 FROM submissions WHERE state = 'active' LIMIT 1"):
-            self._write(lambda db: shards.change_run(db, self._run_id, shards.RunState.ACTIVE, _EPOCH))
+            self._change_runs(shards.RunState.ACTIVE)
         if not self.server.rows("SELECT 1 FROM shards WHERE state IN ('queued', 'working')"):
             self._write(self._record)
 
     def _record(self, db: Any) -> None:
+        """Submit the inventory as one run, or as two that share pace and workers."""
+        cut = self.dice.choice((0, 0, 0, 10, 20))
+        if cut:
+            self.note("two runs at a time")
+        self._run_ids = [
+            self._record_run(db, *part) for part in ((0, cut), (cut, len(self.lines))) if part[1]
+        ]
+
+    def _record_run(self, db: Any, begin: int, end: int) -> RunId:
         before = self.server.rows("SELECT 1 FROM submissions")
         run_id = RunId(f"run-{len(before) + 1}")
         policy = {
@@ -289,12 +298,13 @@ class FleetStory:
         ((run,),) = db.execute("SELECT id FROM runs WHERE run_id = ?", (run_id,)).fetchall()
         shards.insert_submission(db, run, shards.Submission(run_id, "q", 0, ("inventory.csv",), policy))
         size = self.dice.choice((4, 10, 15, 30))
-        for number, first in enumerate(range(0, len(self.lines), size), 1):
-            lines = self.lines[first : first + size]
+        for number, first in enumerate(range(begin, end, size), 1):
+            lines = self.lines[first : min(first + size, end)]
             shard = shards.insert_shard(db, run, number, {"first": first, "rows": len(lines)}, _EPOCH)
             for line in lines:
                 db.execute(SEE_ROW, seen_values(line.endpoint(), _EPOCH))
                 db.execute("UPDATE rows SET shard = ? WHERE key = ?", (shard, line.endpoint().key))
+        return run_id
 
     def _write(self, work: Callable[[Any], None]) -> None:
         self.server.begin()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 import psycopg
 
 from bulkconn.core.errors import LedgerError
-from bulkconn.fleet import shard_work, shared_pace
+from bulkconn.fleet import run_pacer, shard_work, shared_pace
 from bulkconn.ledger import postgres, postgres_ledger
 from bulkconn.ledger.writer import _GROUP_LIMIT
 from tests.simulation.fleet.server import AsyncConnection, Connection
@@ -263,6 +263,7 @@ class _Psycopg:
 
     def __init__(self) -> None:
         self.Error = psycopg.Error
+        self.errors = psycopg.errors
         self.AsyncConnection = self
 
     async def connect(self, **_: Any) -> AsyncConnection:
@@ -295,6 +296,7 @@ def virtual_database(hub: Hub, read: Callable[[Shard], Sequence[Endpoint]]) -> I
         (postgres, "time", _StoreTime(hub)),
         (postgres_ledger, "StoreThread", VirtualThread),
         (shared_pace, "time", _PaceTime(hub)),
+        (run_pacer, "time", _PaceTime(hub)),
         (shared_pace, "psycopg", _Psycopg()),
         (shard_work.ShardWork, "_read", read_shard),
     ]

@@ -243,7 +243,8 @@ class WorkerProcess:
             means = Means(
                 target=TARGET,
                 settings=self.settings,
-                service=EngineService(self.door, self.door, pacer=pacer),
+                service=EngineService(self.door, self.door),
+                pace=pacer,
                 secrets=Secrets(Random(self.dice.getrandbits(32)), trouble=0.0),
                 world=world,
                 request_timeout_s=story.service.habits.timeout_s,

@@ -12,7 +12,7 @@ from bulkconn.cli.signals import interruptible
 from bulkconn.core.diagnostics import Diagnostic, Severity
 from bulkconn.core.errors import ExitCode
 from bulkconn.core.outcome import Scope
-from bulkconn.core.report import Report, Stop, ThisRun
+from bulkconn.core.report import DELETED_NAME, Report, Stop, ThisRun
 from bulkconn.core.secret import REFERENCE_SCHEMES
 from bulkconn.core.validation import Validator
 from bulkconn.engine.survey import Survey, survey_batch
@@ -62,23 +62,29 @@ class Checked:
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
-        """All that is kept: of the whole check, of rows, of the ledger, of what a retry passes over."""
-        return [*self.notes, *self.check.diagnostics, *self.conflicts, *self._left_behind()]
+        """All that is kept: what concerns the whole check, the rows' faults, conflicts with the ledger."""
+        return [*self.notes, *self.check.diagnostics, *self.conflicts]
 
     @property
     def errors(self) -> int:
         """How many errors there are, shown or not."""
         return self.check.errors + len(self.conflicts)
 
-    def _left_behind(self) -> Iterator[Diagnostic]:
-        rows = self.survey.left_behind
-        if rows:
-            yield Diagnostic(
-                Severity.WARNING,
-                ", ".join(self.inventory.names),
-                f"{plural(rows, 'row')} left pending: --retry-failed sends failed rows only",
-                "run the same command without --retry-failed (and --error-code): it sends them too",
-            )
+    @property
+    def passed_over(self) -> list[Diagnostic]:
+        """Rows that a run leaves without a connection because nobody asked for one, and how to ask."""
+        files = ", ".join(self.inventory.names)
+        behind, deleted = self.survey.left_behind, self.survey.tally.counts.get(DELETED_NAME, 0)
+        told = []
+        if behind:
+            message = f"{plural(behind, 'row')} left pending: --retry-failed sends failed rows only"
+            fix = "run the same command without --retry-failed (and --error-code): it sends them too"
+            told.append(Diagnostic(Severity.WARNING, files, message, fix))
+        if deleted:
+            message = f"{plural(deleted, 'row')} rolled back, and not created again"
+            fix = "create them again with `bulkconn run --recreate`, or take them out of the inventory"
+            told.append(Diagnostic(Severity.WARNING, files, message, fix))
+        return told
 
     def may_go_on(self, *, skip_invalid: bool) -> bool:
         """Tell whether what is wrong lets a run begin. A file that is cut short never does."""

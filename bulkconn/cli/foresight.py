@@ -33,7 +33,7 @@ from bulkconn.cli.wiring import (
 from bulkconn.core.diff import detailed_exit_code
 from bulkconn.core.errors import ExitCode, LedgerError, UsageError
 from bulkconn.core.outcome import Scope
-from bulkconn.core.report import Report, Stop, ThisRun
+from bulkconn.core.report import UNFINISHED, Report, Stop, ThisRun
 from bulkconn.ledger.digest import read_digest
 from bulkconn.ledger.opening import check_target
 from bulkconn.ledger.places import open_read_only
@@ -130,7 +130,7 @@ async def foresee(
         this_run=ThisRun(skipped=checked.survey.skipped, lookups=eyes.lookups),
         duration_s=world.clock.elapsed_s() - began_s,
         exit_code=_exit_code(counts, found, is_checked=not checked.notes),
-        diagnostics=[*checked.diagnostics, *found.diagnostics],
+        diagnostics=[*checked.diagnostics, *checked.passed_over, *found.diagnostics],
         stopped=found.stopped,
         left_behind=checked.survey.left_behind,
     )
@@ -204,7 +204,6 @@ def _exit_code(counts: Mapping[str, int], found: NamesFound, *, is_checked: bool
     """Say whether anything stands against a run: rows that would be sent are what it is for."""
     if found.stopped is not None:
         return ExitCode.STOPPED
-    unfinished = ("failed", "held", "in_doubt", "changed", "invalid")
-    if any(counts.get(name, 0) for name in unfinished) or found.diagnostics or not is_checked:
+    if any(counts.get(name, 0) for name in UNFINISHED) or found.diagnostics or not is_checked:
         return ExitCode.ROWS_UNFINISHED
     return ExitCode.OK

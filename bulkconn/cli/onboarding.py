@@ -123,7 +123,7 @@ async def onboard(
     return dataclasses.replace(
         report,
         ledger=None if is_new else shown_place(place),
-        diagnostics=checked.diagnostics,
+        diagnostics=[*checked.diagnostics, *checked.passed_over],
         duration_s=world.clock.elapsed_s() - began_s,
     )
 
@@ -191,7 +191,7 @@ async def check_specs(
 async def _work(given: Given, checked: Checked, engine: Engine, interrupts: Interrupts) -> Report:
 
     checked.inventory.verify_unchanged()
-    note_warnings(checked.diagnostics, given)
+    note_warnings([*checked.diagnostics, *checked.passed_over], given)
     log = engine.run.log
     interrupts.on_first = engine.interrupt
     interrupts.on_second = engine.cut

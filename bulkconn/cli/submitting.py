@@ -82,7 +82,7 @@ async def _submit(given: Given, paths: Sequence[str], world: World) -> int:
             else:
                 emit_refusal(report)
             return int(report.exit_code)
-        note_warnings(checked.diagnostics, given)
+        note_warnings([*checked.diagnostics, *checked.passed_over], given)
         return _record(given, checked, store, world)
 
 
@@ -154,7 +154,7 @@ def _tell(given: Given, store: PostgresStore, checked: Checked, run_id: RunId) -
                 "rows": rows,
                 "shards": count,
                 "queue": run.queue,
-                "diagnostics": [one.as_json() for one in checked.diagnostics],
+                "diagnostics": [one.as_json() for one in (*checked.diagnostics, *checked.passed_over)],
                 "exit_code": 0,
             }
         )

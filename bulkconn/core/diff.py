@@ -103,7 +103,7 @@ def detailed_exit_code(counts: Mapping[str, int], diff: LiveDiff | None, *, usua
     """
     if usual not in {ExitCode.OK, ExitCode.ROWS_UNFINISHED}:
         return usual
-    if any(counts.get(name, 0) for name in ("failed", "held", "in_doubt", "invalid")):
+    if any(counts.get(name, 0) for name in ("failed", "held", "in_doubt", "invalid", "deleted")):
         return ExitCode.ROWS_UNFINISHED
     if diff is not None:
         return ExitCode.OK if diff.is_empty else ExitCode.USAGE

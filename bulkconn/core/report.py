@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 COUNT_NAMES: Final = ("created", "adopted", "failed", "held", "in_doubt", "pending", "changed", "invalid")
 #: A state of its own that is counted only where a row is in it.
 DELETED_NAME: Final = "deleted"
+#: As what rows of an inventory may end whose connection is not as the inventory has it, or is not there.
+UNFINISHED: Final = ("failed", "held", "in_doubt", "changed", "invalid", DELETED_NAME)
 #: What this process did, in the documented order.
 THIS_RUN_NAMES: Final = ("created", "adopted", "settled", "skipped", "posts", "lookups", "throttled")
 
@@ -131,6 +133,6 @@ def run_exit_code(counts: Mapping[str, int], *, stopped: Stop | None) -> ExitCod
     """
     if stopped is not None or counts.get("pending", 0):
         return ExitCode.STOPPED
-    if any(counts.get(name, 0) for name in ("failed", "held", "in_doubt", "changed", "invalid")):
+    if any(counts.get(name, 0) for name in UNFINISHED):
         return ExitCode.ROWS_UNFINISHED
     return ExitCode.OK

@@ -78,11 +78,18 @@ def test_rollback_deletes_what_was_created_and_never_what_was_adopted(
     again = place.run("rollback", "--ledger", ledger, "--yes")
     assert (again.code, again.report["rollback"]["rows"]) == (0, 0)
     skipped = place.run(*words)
-    assert (skipped.code, skipped.report["this_run"]["posts"]) == (0, 0)
-    assert skipped.report["counts"]["deleted"] == 11
+    assert (skipped.code, skipped.report["this_run"]["posts"]) == (1, 0)
+    assert (skipped.report["counts"]["deleted"], skipped.report["rows"]) == (11, 12)
+    (warning,) = skipped.report["diagnostics"]
+    assert (warning["severity"], warning["message"]) == (
+        "warning",
+        "11 rows rolled back, and not created again",
+    )
+    assert "--recreate" in warning["fix"]
     anew = place.run(*words, "--recreate")
     assert (anew.code, anew.report["this_run"]["created"]) == (0, 11), anew.out
     assert "deleted" not in anew.report["counts"]
+    assert anew.report["diagnostics"] == []
     exported = place.export(ledger)
     assert {row["connection_id"] for row in exported} == {
         one["id"] for one in emulator.connections() if one["id"] != stranger
@@ -372,6 +379,9 @@ def test_plan_counts_rows_that_would_be_recreated(place: Workplace) -> None:
     kept = place.run("plan", "inventory.csv", "--offline")
     anew = place.run("plan", "inventory.csv", "--offline", "--recreate")
     assert (kept.report["counts"]["deleted"], kept.report["counts"]["pending"]) == (3, 0)
+    assert (kept.code, anew.code, len(kept.report["diagnostics"])) == (1, 0, 1)
+    text = place.run("run", "inventory.csv", BULKCONN_OUTPUT="text")
+    assert (text.code, "warning: 3 rows rolled back, and not created again" in text.err) == (1, True)
     assert (anew.report["counts"].get("deleted", 0), anew.report["counts"]["pending"]) == (0, 3)
     status = place.run("status", BULKCONN_OUTPUT="json")
     assert json.loads(status.out)["counts"]["deleted"] == 3

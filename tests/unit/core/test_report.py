@@ -73,7 +73,9 @@ def test_report_as_json_has_the_documented_keys_in_order() -> None:
 
 def test_report_counts_deleted_rows_last_and_only_where_there_are_some() -> None:
     """The keys that scripts know stay as they are until somebody rolls back."""
-    shown = Report(None, None, {"deleted": 2, "created": 1}, ThisRun(), 0.0, ExitCode.OK).as_json()
+    shown = Report(
+        None, None, {"deleted": 2, "created": 1}, ThisRun(), 0.0, ExitCode.ROWS_UNFINISHED
+    ).as_json()
     assert shown["rows"] == 3
     assert list(shown["counts"]) == [*COUNT_NAMES, "deleted"]
     assert shown["counts"]["deleted"] == 2
@@ -96,6 +98,7 @@ EXITS: dict[str, tuple[dict[str, int], Stop | None, int]] = {
     "in-doubt": ({"in_doubt": 1}, None, 1),
     "changed": ({"changed": 1}, None, 1),
     "invalid": ({"invalid": 1}, None, 1),
+    "rolled-back-and-not-asked-for-again": ({"created": 2, "deleted": 1}, None, 1),
     "pending": ({"created": 2, "pending": 1}, None, 4),
     "pending-weighs-more-than-failed": ({"failed": 5, "pending": 1}, None, 4),
     "stopped": ({"in_doubt": 1}, STOP, 4),

@@ -20,6 +20,7 @@ from bulkconn.ledger.codec import (
     encode_time,
     storable,
 )
+from bulkconn.ledger.queries import marks
 from bulkconn.ledger.schema import DELETED
 
 if TYPE_CHECKING:
@@ -186,12 +187,16 @@ def take_standings(
 
 def _look_up(db: Database, keys: list[EndpointKey], found: dict[EndpointKey, Standing]) -> None:
     asked = keys + keys[-1:] * (-len(keys) % _STEP if len(keys) > 1 else 0)
-    for key, row_id, state, attempts, connection_id, other_ids, seen_ids, *sent_as in db.execute(
-        _STANDINGS.format(",".join("?" * len(asked))), asked
-    ):
+    for row in db.execute(_STANDINGS.format(marks(asked)), asked).fetchall():
+        key, row_id, state, attempts, connection_id, other_ids, seen_ids = row[:7]
         found[key] = Standing(
-            *(row_id, decode_state(state), attempts, connection_id),
-            *(decode_ids(other_ids), decode_ids(seen_ids), tuple(sent_as)),
+            row_id,
+            decode_state(state),
+            attempts,
+            connection_id,
+            decode_ids(other_ids),
+            decode_ids(seen_ids),
+            row[7:],
         )
     for key in keys:
         if key not in found:

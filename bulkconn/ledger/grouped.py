@@ -158,8 +158,13 @@ class _Group:
             # fmt: on
             if self._standings is not None:
                 self._standings[one.key] = Standing(
-                    *(standing.row_id, State.SENDING, attempt_no, standing.connection_id),
-                    *(standing.other_ids, one.seen_ids, sent),
+                    standing.row_id,
+                    State.SENDING,
+                    attempt_no,
+                    standing.connection_id,
+                    standing.other_ids,
+                    one.seen_ids,
+                    sent,
                 )
         self._db.executemany(_INTEND, updates)
         self._db.executemany(_APPEND_INTENT, attempts)

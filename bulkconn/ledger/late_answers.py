@@ -9,29 +9,43 @@ from typing import TYPE_CHECKING
 
 from bulkconn.core.errors import IllegalMove
 from bulkconn.ledger.codec import decode_ids, encode_time, storable
+from bulkconn.ledger.queries import chunks, marks
 from bulkconn.ledger.schema import INTENT, LATE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bulkconn.core.names import EndpointKey
     from bulkconn.core.record import Move
     from bulkconn.ledger.database import Database
 
 
-def read_late_answer(db: Database, key: str) -> str | None:
-    """Give the id of a row's connection that an answer brought after its worker had lost the row.
+def read_late_answers(db: Database, keys: Sequence[EndpointKey]) -> dict[EndpointKey, str]:
+    """Give the ids of rows' connections that an answer brought after their worker had lost the row.
 
-    The row is locked first, so that such an answer is either seen here or waits for this transaction.
+    The rows are locked first, by a statement of its own, so that such an answer is either seen here or waits
+    for this transaction. Rows without one are left out.
     """
-    row = db.execute(
-        "SELECT id, connection_id, other_ids FROM rows WHERE key = ? FOR UPDATE", (key,)
-    ).fetchone()
-    if row is None:
-        return None
-    row_id, own, others = row
-    late = db.execute(
-        "SELECT connection_id FROM attempts WHERE row_id = ? AND fact = ? ORDER BY id", (row_id, LATE)
-    ).fetchall()
-    known = {own, *decode_ids(others)}
-    return next((one for (one,) in late if one not in known), None)
+    found: dict[EndpointKey, str] = {}
+    for chunk in chunks(keys):
+        rows = db.execute(
+            f"SELECT id, key, connection_id, other_ids FROM rows WHERE key IN ({marks(chunk)}) "  # noqa: S608 - our own names
+            "ORDER BY id FOR UPDATE",
+            chunk,
+        ).fetchall()
+        known = {row_id: (key, {own, *decode_ids(others)}) for row_id, key, own, others in rows}
+        if not known:
+            continue
+        late = db.execute(
+            f"SELECT row_id, connection_id FROM attempts WHERE row_id IN ({marks(rows)}) AND fact = '{LATE}' "  # noqa: S608 - likewise
+            "ORDER BY id",
+            tuple(known),
+        ).fetchall()
+        for row_id, connection_id in late:
+            key, ids = known[row_id]
+            if connection_id not in ids:
+                found.setdefault(key, connection_id)
+    return found
 
 
 def append_late(db: Database, move: Move, run: int) -> None:

@@ -21,7 +21,7 @@ from bulkconn.core.record import Intent, Move
 from bulkconn.ledger import queries
 from bulkconn.ledger.codec import encode_time
 from bulkconn.ledger.faults import damaged
-from bulkconn.ledger.late_answers import append_late, read_late_answer
+from bulkconn.ledger.late_answers import append_late, read_late_answers
 from bulkconn.ledger.leases import LEASE_S, WHOLE, Lease, Scope, fence, give_back, take_lease
 from bulkconn.ledger.postgres_connection import PostgresDatabase, connect, explain, in_psycopg, passes
 from bulkconn.ledger.postgres_schema import migrate, read_version
@@ -227,11 +227,9 @@ class PostgresStore(SqlStore):
             raise
 
     def _write_changes(self, db: Database, changes: Sequence[Change]) -> None:
-        for change in changes:
-            if isinstance(change, Intent):
-                late = read_late_answer(db, change.key)
-                if late is not None:
-                    raise AnsweredLate(late)
+        late = read_late_answers(db, [change.key for change in changes if isinstance(change, Intent)])
+        if late:
+            raise AnsweredLate(next(iter(late.values())))
         super()._write_changes(db, changes)
 
     def begin_run(

@@ -62,8 +62,8 @@ def read_info(db: Database, version: int = FORMAT_VERSION) -> LedgerInfo | None:
 def read_records(db: Database, keys: Sequence[EndpointKey]) -> dict[EndpointKey, LedgerRecord]:
     """Look rows up by key; unknown ones are left out."""
     found = {}
-    for chunk in _chunks(keys):
-        sql = f"SELECT {RECORD_COLUMNS} FROM rows WHERE key IN ({_marks(chunk)})"  # noqa: S608 - our own names
+    for chunk in chunks(keys):
+        sql = f"SELECT {RECORD_COLUMNS} FROM rows WHERE key IN ({marks(chunk)})"  # noqa: S608 - our own names
         for row in db.execute(sql, chunk):
             found[row[0]] = decode_record(row)
     return found
@@ -72,23 +72,23 @@ def read_records(db: Database, keys: Sequence[EndpointKey]) -> dict[EndpointKey,
 def read_standings(db: Database, keys: Sequence[EndpointKey]) -> dict[EndpointKey, RowStanding]:
     """Look up what tells finished rows from others by key; unknown keys are left out."""
     found = {}
-    for chunk in _chunks(keys):
+    for chunk in chunks(keys):
         sql = (
             "SELECT key, state, fingerprint, ambiguous, connection_id, error_code FROM rows "  # noqa: S608 - our own names
-            f"WHERE key IN ({_marks(chunk)})"
+            f"WHERE key IN ({marks(chunk)})"
         )
-        for key, state, *rest in db.execute(sql, chunk):
-            found[key] = RowStanding(decode_state(state), *rest)
+        for key, state, fingerprint, ambiguous, connection_id, code in db.execute(sql, chunk).fetchall():
+            found[key] = RowStanding(decode_state(state), fingerprint, ambiguous, connection_id, code)
     return found
 
 
 def read_taken_up(db: Database, keys: Sequence[EndpointKey]) -> dict[EndpointKey, TakenUp]:
     """Say as what unfinished rows were finished before they were taken up; of format 4 and later."""
     found: dict[EndpointKey, TakenUp] = {}
-    for chunk in _chunks(keys):
+    for chunk in chunks(keys):
         sql = (
             "SELECT key, taken_up FROM rows WHERE taken_up IS NOT NULL "  # noqa: S608 - our own names
-            f"AND state IN ('pending', 'sending', 'in_doubt') AND key IN ({_marks(chunk)})"
+            f"AND state IN ('pending', 'sending', 'in_doubt') AND key IN ({marks(chunk)})"
         )
         found.update((key, decode_taken_up(text)) for key, text in db.execute(sql, chunk))
     return found
@@ -149,8 +149,8 @@ def read_watched(
 def read_holders(db: Database, ids: Iterable[ConnectionId]) -> dict[ConnectionId, EndpointKey]:
     """Say which rows hold these connection ids; the row that entered first, should two hold one."""
     found: dict[ConnectionId, EndpointKey] = {}
-    for chunk in _chunks(ids):
-        sql = f"SELECT connection_id, key FROM rows WHERE connection_id IN ({_marks(chunk)}) ORDER BY id DESC"  # noqa: S608 - our own names
+    for chunk in chunks(ids):
+        sql = f"SELECT connection_id, key FROM rows WHERE connection_id IN ({marks(chunk)}) ORDER BY id DESC"  # noqa: S608 - our own names
         found.update(db.execute(sql, chunk))
     return found
 
@@ -175,7 +175,7 @@ def read_conflicts(
         asked.setdefault(sandbox, []).append((key, spec_id, loose))
     found: dict[EndpointKey, NameConflict] = {}
     for sandbox, questions in asked.items():
-        for chunk in _chunks(questions):
+        for chunk in chunks(questions):
             found |= _conflicts_in(db, sandbox, chunk)
     return found
 
@@ -185,7 +185,7 @@ def _conflicts_in(
 ) -> dict[EndpointKey, NameConflict]:
     sql = (
         "SELECT loose_name, connection_spec_id, key, inventory_file, inventory_row, state FROM rows "  # noqa: S608 - our own names
-        f"WHERE sandbox = ? AND loose_name IN ({_marks(questions)}) ORDER BY id"
+        f"WHERE sandbox = ? AND loose_name IN ({marks(questions)}) ORDER BY id"
     )
     owners: dict[tuple[str, str], list[tuple[EndpointKey, str, int, str]]] = {}
     for loose, spec_id, *owner in db.execute(sql, (sandbox, *(one[2] for one in questions))):
@@ -250,11 +250,13 @@ def read_specs(db: Database) -> dict[Place, ServiceSpec]:
     return found
 
 
-def _marks(values: Sequence[object]) -> str:
+def marks(values: Sequence[object]) -> str:
+    """Give as many marks for values, for a list in a statement."""
     return ",".join("?" * len(values))
 
 
-def _chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
+def chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
+    """Give values in parts of which each has room in one statement."""
     rest = iter(values)
     while chunk := list(islice(rest, _CHUNK)):
         yield chunk

@@ -52,7 +52,7 @@ def send_before_from_the_answer() -> list[tuple[Any, str, Any]]:
 
 def late_answer_ignored() -> list[tuple[Any, str, Any]]:
     """A resend does not ask for answers that came late."""
-    return [(postgres, "read_late_answer", lambda _db, _key: None)]
+    return [(postgres, "read_late_answers", lambda _db, _keys: {})]
 
 
 def late_answer_thrown_away() -> list[tuple[Any, str, Any]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from tests.acceptance.process import EmulatorProcess, Workplace, bare_environment
+from tests.fakes.postgres import fresh_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +72,18 @@ def open_workplace(tmp_path: Path) -> Iterator[OpenWorkplace]:
 def place(emulator: EmulatorProcess, open_workplace: OpenWorkplace) -> Workplace:
     """Give a workplace for the emulator of this test, at 300 requests a second and a grace of 2 s."""
     return open_workplace(emulator, BULKCONN_RATE="300", BULKCONN_SETTLE_GRACE="2", BULKCONN_OUTPUT="json")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def shared_or_not(request: pytest.FixtureRequest, place: Workplace) -> Iterator[Workplace]:
+    """Give that workplace with its ledger in a file, and once more in a schema of a database."""
+    if request.param == "sqlite":
+        yield place
+        return
+    with fresh_schema() as url:
+        # Whoever was killed had a request on its way for no longer than this.
+        place.env |= {"BULKCONN_LEDGER": url, "BULKCONN_TIMEOUT": "2"}
+        yield place
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,15 @@ class Workplace:
         """Run a command here to its end."""
         return self.start(*words, **variables).wait()
 
+    def run_once_free(self, *words: str, **variables: str) -> Ended:
+        """Run a command as soon as the lease of a process that was killed has run out."""
+        until = time.monotonic() + PATIENCE_S
+        while (ended := self.run(*words, **variables)).code == 5:
+            assert "is held by" in ended.report["stopped"]["reason"]
+            assert time.monotonic() < until
+            time.sleep(1.0)
+        return ended
+
     def export(self, ledger: str | Path | None = None) -> list[dict[str, str]]:
         """Give the ledger's rows, as a user exports them."""
         where = () if ledger is None else ("--ledger", str(ledger))

@@ -6,11 +6,19 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.acceptance.process import COMMAND, PATIENCE_S, check_exactly_once
 from tests.acceptance.test_rollback import plant
 
 if TYPE_CHECKING:
     from tests.acceptance.process import EmulatorProcess, Workplace
+
+
+@pytest.fixture
+def place(shared_or_not: Workplace) -> Workplace:
+    """Give a workplace for a ledger of each kind."""
+    return shared_or_not
 
 
 def ids_of(emulator: EmulatorProcess) -> set[str]:
@@ -116,7 +124,7 @@ def test_dedupe_killed_midway_and_with_lost_answers_goes_on(
     running = place.start("dedupe", "inventory.csv", "--yes", BULKCONN_RATE="40")
     emulator.wait_for(lambda books: books["connection_count"] <= 40, running)
     running.kill()
-    ended = place.run("dedupe", "inventory.csv", "--yes")
+    ended = place.run_once_free("dedupe", "inventory.csv", "--yes")
     assert ended.code == 0, (ended.out, ended.err)
     assert ids_of(emulator) == own
     check_exactly_once(emulator, place.export(), 25)
@@ -133,6 +141,7 @@ def test_dedupe_that_cannot_look_deletes_nothing(emulator: EmulatorProcess, plac
     assert (ended.code, ended.report["stopped"] is not None) == (4, True)
     emulator.plan_faults()
     place.write("broken.csv", "name,source\nx,nosuch\n")
-    broken = place.run("dedupe", "broken.csv", "--yes", "--ledger", "inventory.ledger.db")
+    place.env.setdefault("BULKCONN_LEDGER", "inventory.ledger.db")
+    broken = place.run("dedupe", "broken.csv", "--yes")
     assert (broken.code, bool(broken.report["diagnostics"])) == (3, True)
     assert emulator.requests("DELETE") == []

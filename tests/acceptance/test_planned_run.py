@@ -5,10 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.acceptance.process import check_exactly_once
 
 if TYPE_CHECKING:
     from tests.acceptance.process import EmulatorProcess, Workplace
+
+
+@pytest.fixture
+def place(shared_or_not: Workplace) -> Workplace:
+    """Give a workplace for a ledger of each kind."""
+    return shared_or_not
 
 
 def test_plan_is_executed_with_its_own_inventories_and_settings(
@@ -24,7 +32,7 @@ def test_plan_is_executed_with_its_own_inventories_and_settings(
         assert secret not in text
     ended = place.run("run", "--plan", "plan.json")
     assert (ended.code, ended.report["this_run"]["created"]) == (0, 5), (ended.out, ended.err)
-    assert ended.report["ledger"] == "inventory.ledger.db"
+    assert ended.report["ledger"] == place.env.get("BULKCONN_LEDGER", "inventory.ledger.db")
     assert all("[bulkconn:" in (one["description"] or "") for one in emulator.connections())
     check_exactly_once(emulator, place.export(), 5)
     spent = place.run("run", "--plan", "plan.json")

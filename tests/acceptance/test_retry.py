@@ -5,19 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.acceptance.process import PATIENCE_S, as_csv, check_exactly_once, postgres_rows
+from tests.acceptance.process import as_csv, check_exactly_once, postgres_rows
 from tests.fakes.postgres import fresh_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.acceptance.process import EmulatorProcess, Ended, Workplace
+    from tests.acceptance.process import EmulatorProcess, Workplace
 
 _ROWS = 90
 #: Of the first half of the inventory every row but these was refused.
@@ -30,16 +29,6 @@ def ledger(request: pytest.FixtureRequest, place: Workplace) -> Iterator[str]:
     with fresh_schema() if request.param == "postgres" else nullcontext("all.ledger.db") as where:
         place.env |= {"BULKCONN_LEDGER": where, "BULKCONN_TIMEOUT": "2", "BULKCONN_SETTLE_GRACE": "1"}
         yield where
-
-
-def run_once_free(place: Workplace, *words: str, **variables: str) -> Ended:
-    """Run a command as soon as the lease of a process that was killed has run out."""
-    until = time.monotonic() + PATIENCE_S
-    while (ended := place.run(*words, **variables)).code == 5:
-        assert "is held by" in ended.report["stopped"]["reason"]
-        assert time.monotonic() < until
-        time.sleep(1.0)
-    return ended
 
 
 def states(place: Workplace, ledger: str) -> dict[str, set[str]]:
@@ -85,7 +74,7 @@ def test_retry_killed_in_the_middle_is_finished_by_the_same_command_and_sends_no
     between = states(place, ledger)
     assert refused & between["pending"], between
     assert never_sent <= between["pending"]
-    ended = run_once_free(place, *retry)
+    ended = place.run_once_free(*retry)
     assert (ended.code, ended.report["stopped"]) == (4, None), ended.err
     assert left_behind(ended.report) == [
         (

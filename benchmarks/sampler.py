@@ -42,10 +42,11 @@ _STAGES: Final = (
     ("bulkconn/engine/attempt.py", "", "dispatch"),
     ("bulkconn/engine/run.py", "", "dispatch"),
     ("bulkconn/ledger/writer.py", "_deliver", "dispatch"),
-    ("bulkconn/ledger/changes.py", "_write_seen", "plan"),
+    ("bulkconn/ledger/grouped.py", "_write_seen", "plan"),
     ("bulkconn/ledger/queries.py", "", "plan"),
-    ("bulkconn/ledger/changes.py", "_write_intent", "intent"),
-    ("bulkconn/ledger/changes.py", "_write_move", "outcome"),
+    ("bulkconn/ledger/grouped.py", "_write_intents", "intent"),
+    ("bulkconn/ledger/grouped.py", "_write_created", "outcome"),
+    ("bulkconn/ledger/changes.py", "write_move", "outcome"),
     ("bulkconn/ledger/", "_write", "commit"),
 )
 _REST: Final = "other"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from bulkconn.core.lifecycle import State
 from bulkconn.core.names import loose_name
@@ -74,8 +74,7 @@ class Reopen:
         return not self.codes or not self.codes.isdisjoint({code, code.partition("-")[0]})
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedAction:
+class PlannedAction(NamedTuple):
     """What a row needs, and how it counts until that is done.
 
     `counts_as` is a state's name, or `changed`: created or adopted, but edited since.
@@ -83,6 +82,11 @@ class PlannedAction:
 
     action: Action
     counts_as: str
+
+
+#: What most rows need: finished as the inventory has them, or new to the ledger.
+_FINISHED: Final = {state: PlannedAction(Action.SKIP, state) for state in (State.CREATED, State.ADOPTED)}
+_NEW: Final = PlannedAction(Action.CREATE, State.PENDING)
 
 
 def plan_action(
@@ -98,13 +102,12 @@ def plan_action(
     looked at anew, unless only failed ones are asked for: the user may have removed what stood in its way.
     """
     if record is None or record.state is State.PENDING:
-        action = Action.CREATE if reopen.may_send(taken_up) else Action.LEAVE
-        return PlannedAction(action, State.PENDING)
+        return _NEW if reopen.may_send(taken_up) else PlannedAction(Action.LEAVE, State.PENDING)
     state = record.state
     match state:
         case State.CREATED | State.ADOPTED:
             is_changed = record.fingerprint != endpoint.fingerprint
-            return PlannedAction(Action.SKIP, "changed" if is_changed else state)
+            return PlannedAction(Action.SKIP, "changed") if is_changed else _FINISHED[state]
         case State.SENDING | State.IN_DOUBT:
             return PlannedAction(Action.SETTLE, State.IN_DOUBT)
         case State.FAILED | State.DELETED:

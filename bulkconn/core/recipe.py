@@ -151,7 +151,8 @@ class Recipe:
                 name,
                 *self._kind,
                 description or None,
-                tuple(zip(self._names, values, strict=True)),
+                # Of one length each; to have `zip` see to that costs a third more.
+                tuple(zip(self._names, values)),  # noqa: B905 - see above
                 shown,
                 digest(parts),
                 file,
@@ -211,7 +212,7 @@ class Recipe:
             # Each one before it has moved it on.
             names.insert(shown_place + len(shown) - len(texts), cell)
             shown.insert(shown_place + len(shown) - len(texts), reference.uri)
-        return dict(zip(names, texts if shown is None else shown, strict=True))
+        return dict(zip(names, texts if shown is None else shown))  # noqa: B905 - as the parameters above
 
 
 def _fields(layout: Layout) -> tuple[Field, ...]:

@@ -59,29 +59,32 @@ async def survey_batch(
             [(one.key, one.sandbox, one.connection_spec_id, one.loose_name) for one in unsure]
         )
     found: list[tuple[Endpoint, NameConflict]] = []
+    counts: Counter[str] = Counter()
     for endpoint in endpoints:
-        conflict = conflicts.get(endpoint.key)
+        key = endpoint.key
+        conflict = conflicts.get(key)
         if conflict is not None:
             found.append((endpoint, conflict))
             continue
-        record = standings.get(endpoint.key)
-        planned = plan_action(endpoint, record, reopen=reopen, taken_up=taken_up.get(endpoint.key))
-        counts_as = planned.counts_as
-        survey.tally.add("in_doubt" if counts_as == "sending" else counts_as)
+        record = standings.get(key)
+        action, counts_as = plan_action(endpoint, record, reopen=reopen, taken_up=taken_up.get(key))
+        counts[counts_as] += 1
         if record is not None and (record.ambiguous or record.state in {"sending", "in_doubt"}):
-            survey.doubtful.add(endpoint.key)
+            survey.doubtful.add(key)
             if record.state in _SENT and record.fingerprint != endpoint.fingerprint:
-                survey.edited.add(endpoint.key)
-        survey.groups[planned.action if planned.action is not Action.SKIP else counts_as,
-                      endpoint.sandbox, endpoint.source] += 1  # fmt: skip
-        if planned.action is Action.CREATE:
+                survey.edited.add(key)
+        group = counts_as if action is Action.SKIP else action
+        survey.groups[group, endpoint.sandbox, endpoint.source] += 1
+        if action is Action.CREATE:
             survey.to_send[endpoint.sandbox] += 1
-        elif planned.action is Action.SETTLE:
+        elif action is Action.SETTLE:
             survey.to_settle += 1
-        elif planned.action is Action.LEAVE:
+        elif action is Action.LEAVE:
             survey.left_behind += 1
         else:
             survey.skipped += 1
+    for counts_as, rows in counts.items():
+        survey.tally.add("in_doubt" if counts_as == "sending" else counts_as, rows)
     return found
 
 
@@ -95,6 +98,6 @@ async def taken_up_before(
 def _is_finished(endpoint: Endpoint, standing: RowStanding | None) -> bool:
     return (
         standing is not None
-        and standing.state in {State.CREATED, State.ADOPTED}
         and standing.fingerprint == endpoint.fingerprint
+        and (standing.state is State.CREATED or standing.state is State.ADOPTED)
     )

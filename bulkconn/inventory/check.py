@@ -113,12 +113,13 @@ class InventoryCheck:
         Raises:
             InventoryChanged: a file is not what it was at the first pass.
         """
+        refused, validate = self._refused, self.validator.validate
         for place, item in enumerate(self._inventory.rows()):
-            if place >= len(self._refused):
+            if place >= len(refused):
                 raise _changed()
-            if self._refused[place] or not isinstance(item, InventoryRow):
+            if refused[place] or not isinstance(item, InventoryRow):
                 continue
-            result = self.validator.validate(item)
+            result = validate(item)
             if isinstance(result, Invalid):
                 raise _changed()
             yield result.endpoint
@@ -127,11 +128,12 @@ class InventoryCheck:
         # Few rows have any, and a list for each of a million would cost more than their validation.
         problems: dict[int, list[Diagnostic]] = {}
         checked: list[tuple[int, InventoryRow, Endpoint]] = []
+        validate = self.validator.validate
         for index, item in enumerate(batch):
             if isinstance(item, Diagnostic):
                 problems[index] = [item]
                 continue
-            result = self.validator.validate(item)
+            result = validate(item)
             if isinstance(result, Invalid):
                 problems[index] = list(result.diagnostics)
                 continue

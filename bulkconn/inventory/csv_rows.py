@@ -50,6 +50,7 @@ def read_csv(text: TextIO, file: str) -> Iterator[InventoryRow | Diagnostic]:
         check_headers(headers, file, begins)
         begins = records.line_num + skipped + 1
         has_rows = False
+        width = len(headers)
         for record in records:
             row, begins = begins, records.line_num + skipped + 1
             if not any(record):
@@ -58,10 +59,12 @@ def read_csv(text: TextIO, file: str) -> Iterator[InventoryRow | Diagnostic]:
             has_rows = True
             if lines.has_nul and lines.take_nul():
                 yield fault(file, NUL_MESSAGE, row=row, fix=NUL_FIX)
-            elif len(record) != len(headers):
-                yield _ragged(file, row, len(record), len(headers))
+            elif len(record) != width:
+                yield _ragged(file, row, len(record), width)
+            elif all(record):
+                yield InventoryRow(file, row, dict(zip(headers, record)), headers)  # noqa: B905 - see above
             else:
-                cells = {header: cell for header, cell in zip(headers, record, strict=True) if cell}
+                cells = {header: cell for header, cell in zip(headers, record) if cell}  # noqa: B905
                 yield InventoryRow(file, row, cells, headers)
     except csv.Error as error:
         raise Unreadable(_csv_fault(file, begins, str(error))) from error

@@ -1,9 +1,8 @@
 """The slots of one run in one worker: taken ahead from the shared pace, waited for, used at their times.
 
-A slot that is not used in time is lost, not caught up: to use it late would bring two requests together.
-While several runs are at work each takes its slots in rounds of equal size, whatever the number of its
-workers, and asks for the next one when the last is about used up. Whoever asks gets the next places on the
-line, so what one run does not ask for the others have.
+A slot that is not used in time is lost, not caught up. While several runs are at work each takes its slots
+in rounds of equal size, whatever the number of its workers, and asks for the next one when the last is about
+used up. Whoever asks gets the next places on the line, so what one run does not ask for the others have.
 """
 
 from __future__ import annotations
@@ -24,8 +23,10 @@ _AHEAD_S: Final = 0.075
 #: A worker that was sent away may ask so much earlier each time, so that none of a run waits for ever.
 _PATIENCE_S: Final = 0.0075
 _MOST_PATIENT: Final = 10
-#: A slot that was missed by more is lost: of 1.05 s at most a second holds the requests.
+#: A slot that was missed by more is lost: so a second holds the slots of 1.05 s at most.
 _MISSED_S: Final = 0.05
+#: Part of the way from one slot to the next that lies between two requests, if the first one is late.
+_APART: Final = 0.5
 #: Seconds after which a worker that waits for a slot far away asks whether the gate was closed meanwhile.
 _HEAR_S: Final = 0.5
 
@@ -41,6 +42,8 @@ class RunPacer:
         self._ahead: asyncio.Task[None] | None = None
         self._sent_away = 0
         self._again_at_s = float("-inf")
+        #: From when the next request is not too close to the last.
+        self._free_at_s = float("-inf")
         #: Shards that work with it.
         self.users = 0
         self.close_for = pace.close_for
@@ -77,8 +80,9 @@ class RunPacer:
                 now_s = time.monotonic()
                 while self._slots and self._slots[0] < now_s - _MISSED_S:
                     self._slots.popleft()
-                if self._slots and self._slots[0] <= now_s:
+                if self._slots and max(self._slots[0], self._free_at_s) <= now_s:
                     self._slots.popleft()
+                    self._free_at_s = now_s + _APART / self._pace.rate_per_s
                     self._take_ahead(wanted - 1, now_s)
                     return
                 await self._wait(wanted, now_s)
@@ -92,7 +96,7 @@ class RunPacer:
         if self._slots and now_s - self._pace.heard_s > _HEAR_S:
             await self._pace.hear()
         elif self._slots:
-            await asyncio.sleep(min(self._slots[0] - now_s, WORTH_S))
+            await asyncio.sleep(min(max(self._slots[0], self._free_at_s) - now_s, WORTH_S))
         elif self._ahead is not None and not self._ahead.done():
             await asyncio.wait({self._ahead})
         elif self._again_at_s > now_s:

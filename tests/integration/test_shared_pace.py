@@ -7,7 +7,6 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import psycopg
@@ -132,46 +131,47 @@ async def test_workers_of_a_run_that_ask_in_one_moment_have_one_round_together()
 
 
 @contextmanager
-def old_database() -> Iterator[str]:
-    """Give the address, for somebody without rights, of a database whose pace an older version made."""
-    name, role = (f"t_{uuid4().hex[:12]}" for _ in range(2))
-    base = urlsplit(server_url())
-    url = urlunsplit(base._replace(path=f"/{name}"))
-    with psycopg.connect(server_url(), autocommit=True) as owner:
-        owner.execute(f"CREATE DATABASE {name}")
+def older_pace(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str]]:
+    """Give a schema with the pace as an older version made it, and a URL for somebody without rights."""
+    schema, role = (f"t_{uuid4().hex[:12]}" for _ in range(2))
+    for name in ("RUNS", "MAKE", "IS_MADE", "TAKE"):
+        monkeypatch.setattr(pace_sql, name, getattr(pace_sql, name).replace("bulkconn_pace", schema))
+    entering = tuple(one.replace("bulkconn_pace", schema) for one in pace_sql.ENTER)
+    monkeypatch.setattr(pace_sql, "ENTER", entering)
+    url = server_url()
+    with psycopg.connect(url, autocommit=True) as owner:
         owner.execute(f"CREATE ROLE {role}")
-    try:
-        with psycopg.connect(url, autocommit=True) as owner:
+        try:
             owner.execute(pace_sql.MAKE)
             owner.execute(f"DROP TABLE {pace_sql.RUNS}")
-        yield f"{url}{'&' if base.query else '?'}options=-crole%3D{role}"
-    finally:
-        with psycopg.connect(server_url(), autocommit=True) as owner:
-            owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            yield schema, f"{url}{'&' if '?' in url else '?'}options=-crole%3D{role}"
+        finally:
+            owner.execute(f"DROP SCHEMA {schema} CASCADE")
             owner.execute(f"DROP ROLE {role}")
 
 
-async def test_database_of_an_older_version_goes_on_without_the_right_to_make_tables() -> None:
-    """Workers have slots all the same, and are told what is missing; its owner makes the table."""
+async def take_one(url: str, target: Target, *runs: str) -> None:
+    """Let a worker take a slot for each of these runs."""
+    async with SharedPacer(parse_place(url), target, 60.0, log=structlog.get_logger()) as pace:
+        for run in runs:
+            with pace.of_run(RunId(run)) as one:
+                await one.acquire(1)
+                assert not one.closed_for_s
+
+
+async def test_pace_of_an_older_version_goes_on_without_the_right_to_make_a_table(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Workers have slots all the same, and are told what is missing; once its owner made it all use it."""
     target = new_target()
-    with old_database() as url, capture_logs() as logged:
-        log = structlog.get_logger()
-        async with SharedPacer(parse_place(url), target, 60.0, log=log) as pace:
-            for run in ("one", "two"):
-                with pace.of_run(RunId(run)) as one:
-                    await one.acquire(1)
-                    assert not one.closed_for_s
+    with older_pace(monkeypatch) as (schema, url), capture_logs() as logged:
+        await take_one(url, target, "one", "two")
         assert [one["event"] for one in logged] == ["pace.unfair"]
-        owner = url.partition("?")[0]
-        async with SharedPacer(parse_place(owner), target, 60.0, log=log) as pace:
-            with pace.of_run(RunId("three")) as one:
-                await one.acquire(1)
-        async with SharedPacer(parse_place(url), target, 60.0, log=log) as pace:
-            with pace.of_run(RunId("four")) as one:
-                await one.acquire(1)
-        with psycopg.connect(owner) as connection:
-            found = connection.execute("SELECT run_id FROM bulkconn_pace.runs ORDER BY 1").fetchall()
-        assert found == [("four",), ("three",)]
+        await take_one(server_url(), target, "three")
+        await take_one(url, target, "four")
+        with psycopg.connect(server_url()) as connection:
+            found = connection.execute(f"TABLE {schema}.runs ORDER BY run_id").fetchall()
+        assert [row[2] for row in found] == ["four", "three"]
         assert len(logged) == 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from itertools import count
+from itertools import count, pairwise
 from random import Random
 from types import SimpleNamespace
 from typing import Any, cast
@@ -36,29 +36,33 @@ class World:
         self.server = Server(self.hub, TARGET, LedgerId("pace"), _EPOCH)
         self._numbers = count(1)
 
-    def worker(self, run: str, *, per_s: float | None = None) -> Seat:
-        """Let a worker of a run take all that it gets, or so much a second; give its machine, to kill it."""
+    def worker(self, *runs: str, per_s: float | None = None, ceiling_per_s: float | None = None) -> Seat:
+        """Let a worker of runs take all that it gets, or so much a second; give its machine, to kill it."""
         seat = Seat(self.hub)  # type: ignore[abstract]  # likewise
         link = Link(self.server, seat, Random(next(self._numbers)))
         seat.process = SimpleNamespace(link=link)
-        seat.create_task(self._work(run, per_s))
+        seat.create_task(self._work(runs, per_s, ceiling_per_s or self.ceiling_per_s))
         return seat
 
-    async def _work(self, run: str, per_s: float | None) -> None:
+    async def _work(self, runs: tuple[str, ...], per_s: float | None, ceiling_per_s: float) -> None:
+        log = structlog.get_logger()
+        async with SharedPacer(PLACE, TARGET, ceiling_per_s, log=log) as pace:
+            await asyncio.gather(*(self._take(pace, run, per_s) for run in runs))
+
+    async def _take(self, pace: SharedPacer, run: str, per_s: float | None) -> None:
         taken: list[float] = []
         self.taken.append((run, taken))
-        log, began_s = structlog.get_logger(), self.hub.now_s
-        async with SharedPacer(PLACE, TARGET, self.ceiling_per_s, log=log) as pace:
-            with pace.of_run(RunId(run)) as pacer:
-                while True:
-                    # As a gate does: so many are waiting at this moment.
-                    due = HUNGRY if per_s is None else int((self.hub.now_s - began_s) * per_s) - len(taken)
-                    if due < 1:
-                        await asyncio.sleep(0.01)
-                        continue
-                    await pacer.acquire(due)
-                    assert not pacer.closed_for_s
-                    taken.append(self.hub.now_s)
+        began_s = self.hub.now_s
+        with pace.of_run(RunId(run)) as pacer:
+            while True:
+                # As a gate does: so many are waiting at this moment.
+                due = HUNGRY if per_s is None else int((self.hub.now_s - began_s) * per_s) - len(taken)
+                if due < 1:
+                    await asyncio.sleep(0.01)
+                    continue
+                await pacer.acquire(due)
+                assert not pacer.closed_for_s
+                taken.append(self.hub.now_s)
 
     def play(self, seconds: float) -> Counter[str]:
         """Let time pass, and count the slots that each run took meanwhile."""
@@ -122,6 +126,33 @@ def test_run_that_wants_little_gets_it_and_costs_the_others_nothing(
     assert found == {run: pytest.approx(left, abs=0.05) for run in "ab"[: len(workers)]}
 
 
+def test_runs_of_one_worker_get_equal_parts_beside_those_of_others() -> None:
+    """It is the run that counts, wherever its shards are worked on."""
+    world = World(60.0)
+    world.worker("a", "b")
+    world.worker("a", "c")
+    world.worker("a")
+    world.play(5.0)
+    found = world.play(10.0)
+    assert found.total() >= 600 * 0.98
+    assert found == {run: pytest.approx(198, abs=18) for run in "abc"}
+
+
+def test_lowest_ceiling_of_those_at_work_holds_for_all_and_is_shared() -> None:
+    """Whoever is told that the organisation takes 20 a second may not be told otherwise by the others."""
+    world = World(60.0)
+    for _ in range(3):
+        world.worker("fast")
+    slow = world.worker("slow", ceiling_per_s=20.0)
+    world.play(5.0)
+    found = world.play(10.0)
+    assert 200 * 0.95 <= found.total() <= 200 * 1.1
+    assert found["slow"] == pytest.approx(100, abs=12)
+    slow.kill()
+    world.play(10.0)
+    assert world.play(5.0)["fast"] >= 300 * 0.98
+
+
 def test_part_of_a_run_that_dies_is_given_to_the_others() -> None:
     """Its workers' slots are lost, no more; a run that comes anew has its part within a second."""
     world = World(60.0)
@@ -150,6 +181,22 @@ def test_eight_workers_of_one_run_use_the_ceiling_when_one_dies_holding_slots() 
     assert world.play(10.0)["run"] >= 60.0 * 10.0 * 0.99 - 14
     assert world.play(10.0)["run"] >= 60.0 * 10.0 * 0.98
     assert world.most_in_a_second() <= 66
+
+
+@pytest.mark.parametrize("stands_still_s", [0.04, 0.12, 1.5])
+def test_worker_that_stood_still_does_not_catch_up_and_keeps_its_requests_apart(
+    stands_still_s: float,
+) -> None:
+    """A slot may be late by a moment; what was missed by more is lost."""
+    world = World(20.0)
+    seats = [world.worker("run") for _ in range(3)]
+    for _ in range(10):
+        world.play(2.0)
+        seats[0].freeze(stands_still_s)
+        seats[1].freeze(stands_still_s)
+    for _, taken in world.taken:
+        assert min(later - earlier for earlier, later in pairwise(taken)) > 0.02
+    assert world.most_in_a_second() <= 22
 
 
 def test_rows_of_ended_runs_are_removed_and_those_at_work_come_back() -> None:

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SEEDS = 2000
+#: Seeds that catch what those before them do not, tried first; one that does no longer costs a search.
+LATE = {
+    "adopt of an id that another key holds": 566,
+    "edited row counted as created": 113,
+    "grace from the beginning of the lease": 47,
+    "grace of another boot trusted": 499,
+    "loop of tokens read as the end": 812,
+}
 
 
 @pytest.mark.slow
@@ -21,7 +29,8 @@ SEEDS = 2000
 @pytest.mark.parametrize("name", DEFECTS)
 def test_defect_planted_on_purpose_is_caught(name: str) -> None:
     """One of the first 2,000 seeds says what the defect broke."""
-    assert first_catch(name) is not None, f"{SEEDS} seeds see nothing wrong with: {name}"
+    seeds = (*([LATE[name]] if name in LATE else []), *range(SEEDS))
+    assert first_catch(name, seeds) is not None, f"{SEEDS} seeds see nothing wrong with: {name}"
 
 
 def test_every_defect_is_named_beside_the_clause_that_it_breaks() -> None:
@@ -31,7 +40,7 @@ def test_every_defect_is_named_beside_the_clause_that_it_breaks() -> None:
 
 
 def first_catch(name: str, seeds: Iterable[int] = range(SEEDS)) -> int | None:
-    """Give the first seed that catches a defect, None where none does."""
+    """Give the first of these seeds that catches a defect, None where none does."""
     defect = DEFECTS[name]
     with patched(*defect.make()):
         for seed in seeds:

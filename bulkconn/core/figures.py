@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from bulkconn.core.lifecycle import State
     from bulkconn.core.record import AttemptEnd, ErrorGroup, Target
+    from bulkconn.core.verification import Verdict
+    from bulkconn.core.verify_report import CauseGroup
 
 #: A timeline has at most so many bars: a bar must stay wider than a hair on a telephone.
 MOST_BARS: Final = 90
@@ -167,10 +169,31 @@ class FleetFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Verified:
+    """The newest word of the service on each connection that rows have now, of whichever verification.
+
+    `unknown` are rows with a connection of which there is none; the others were looked at from `first_at` on
+    until `last_at`. `groups` are the causes of what is not well, the largest first.
+    """
+
+    counts: Mapping[Verdict, int]
+    unknown: int
+    first_at: datetime
+    last_at: datetime
+    groups: tuple[CauseGroup, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows have a connection."""
+        return sum(self.counts.values()) + self.unknown
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """Everything that a report shows besides the rows themselves.
 
     `counts` are of all rows that are shown: the ledger's, or those of `fleet` where one run was asked for.
+    `verified` None: no connection of these rows was ever verified.
     """
 
     ledger: str
@@ -188,6 +211,7 @@ class Figures:
     latencies: Latencies | None = None
     fleet: tuple[FleetFacts, ...] = field(default=())
     pace_now: PaceNow | None = None
+    verified: Verified | None = None
     is_narrowed: bool = False
 
     @property

@@ -24,6 +24,7 @@ from bulkconn.core.figures import (
 from bulkconn.core.record import AttemptEnd
 from bulkconn.ledger.codec import decode_state, decode_time, encode_time
 from bulkconn.ledger.queries import EVERY_ROW, read_summary
+from bulkconn.ledger.verifications import read_newest
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -116,6 +117,7 @@ def _read(db: Database, store: SqlStore, asked: Asked) -> Figures | None:
         timeline=None if run is None else _read_timeline(db, run, has_paces=store.has_paces),
         latencies=None if run is None else _read_latencies(db, run),
         pace_now=_read_pace_now(db, store) if store.has_shards else None,
+        verified=read_newest(db, own, most=MOST_GROUPS) if store.has_paces else None,
         fleet=tuple(one for one in fleet if not is_narrowed or one.run_id == asked.run_id),
         is_narrowed=is_narrowed,
     )

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bulkconn.core.figures import Verified
 from bulkconn.core.verification import Verdict
 from bulkconn.core.verify_report import CauseGroup
-from bulkconn.ledger.codec import RECORD_COLUMNS, decode_record, encode_time, storable
+from bulkconn.ledger.codec import RECORD_COLUMNS, decode_record, decode_time, encode_time, storable
 from bulkconn.ledger.queries import EVERY_ROW
 
 if TYPE_CHECKING:
@@ -40,10 +41,11 @@ _FAILING: Final = """
     AND EXISTS (SELECT 1 FROM verifications AS word WHERE word.row_id = rows.id
     AND word.connection_id = rows.connection_id AND word.verdict <> 'ok')
 """
-_DONE: Final = """
+_NEWEST: Final = """
     FROM verifications AS word JOIN rows ON rows.id = word.row_id AND rows.connection_id = word.connection_id
-    WHERE rows.state IN ('created', 'adopted') AND word.round = (SELECT id FROM runs WHERE run_id = ?)
+    WHERE rows.state IN ('created', 'adopted')
 """
+_DONE: Final = f"{_NEWEST} AND word.round = (SELECT id FROM runs WHERE run_id = ?)"  # noqa: S608 - our own names
 
 
 def keep_verifications(
@@ -99,3 +101,33 @@ def read_causes(db: Database, round_id: RunId) -> tuple[dict[Verdict, int], list
         (round_id,),
     )
     return counts, [CauseGroup(Verdict(verdict), *rest) for verdict, *rest in groups]
+
+
+def read_newest(db: Database, own: Own, *, most: int) -> Verified | None:
+    """Give the newest word on each connection that rows have now, of whichever round; None without any.
+
+    At most so many causes are told apart.
+    """
+    where, values = own
+    counts, times = dict.fromkeys(Verdict, 0), []
+    sql = f"SELECT word.verdict, count(*), min(word.at), max(word.at) {_NEWEST}{where} GROUP BY 1"
+    for verdict, rows, first_us, last_us in db.execute(sql, values):
+        counts[Verdict(verdict)] = rows
+        times += [first_us, last_us]
+    if not times:
+        return None
+    connected = f"SELECT count(*) FROM rows WHERE state IN ('created', 'adopted'){where}"  # noqa: S608 - our own names
+    (rows,) = db.execute(connected, values).fetchone()
+    groups = db.execute(
+        "SELECT word.verdict, coalesce(word.code, ''), count(*) AS size, "
+        f"min(rows.key || ': ' || coalesce(word.message, '')) {_NEWEST} AND word.verdict <> 'ok'{where} "
+        f"GROUP BY 1, 2 ORDER BY size DESC, 1, 2 LIMIT {int(most)}",
+        values,
+    )
+    return Verified(
+        counts,
+        int(rows) - sum(counts.values()),
+        decode_time(min(times)),
+        decode_time(max(times)),
+        tuple(CauseGroup(Verdict(verdict), *rest) for verdict, *rest in groups),
+    )

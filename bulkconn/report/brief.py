@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bulkconn.core.lifecycle import State
 from bulkconn.core.record import AttemptEnd
 from bulkconn.core.remedies import remedy_for
+from bulkconn.core.verification import REMEDIES
 from bulkconn.report.scales import brief, percent
 from bulkconn.report.sections import STATES
 from bulkconn.report.words import duration, plural
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import TextIO
 
-    from bulkconn.core.figures import Figures, Latencies, RunFacts, Share, Timeline
+    from bulkconn.core.figures import Figures, Latencies, RunFacts, Share, Timeline, Verified
 
 _QUANTILES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
 
@@ -43,6 +44,7 @@ def figures_as_json(figures: Figures) -> dict[str, Any]:
             }
             for group in figures.groups
         ],
+        "verification": None if figures.verified is None else _verified(figures.verified),
         "sources": _shares(figures.sources),
         "clouds": _shares(figures.clouds),
         "sandboxes": _shares(figures.sandboxes),
@@ -108,9 +110,28 @@ def write_markdown(figures: Figures, out: TextIO) -> None:
         state = group.state.value.replace("_", " ")
         example, fix = _plain(group.example), _plain(remedy_for(group.code))
         out.write(f"| {group.rows:,} | {state} | {_plain(group.code) or 'no code'} | {example} | {fix} |\n")
+    if figures.verified is not None:
+        _write_verified(figures.verified, out)
     if figures.latencies is not None and figures.latencies.total:
         said = ", ".join(f"{name} {brief(figures.latencies.quantile(share))}" for name, share in _QUANTILES)
         out.write(f"\nFrom intent to outcome: {said}, longest {brief(figures.latencies.longest_s)}.\n")
+
+
+def _write_verified(verified: Verified, out: TextIO) -> None:
+    first, last = (f"{at:%Y-%m-%d %H:%M:%S}" for at in (verified.first_at, verified.last_at))
+    out.write(f"\nVerified between {first} and {last} UTC:\n\n| verdict | rows | share |\n|---|---:|---:|\n")
+    counts = [(verdict.value, count) for verdict, count in verified.counts.items()]
+    out.writelines(
+        f"| {name} | {count:,} | {percent(count, verified.rows)} |\n"
+        for name, count in (*counts, ("not verified", verified.unknown))
+        if count
+    )
+    if verified.groups:
+        out.write("\n| rows | verdict | cause | for example | to do |\n|---:|---|---|---|---|\n")
+    for group in verified.groups:
+        code, example = _plain(group.code) or "no code", _plain(group.example)
+        fix = _plain(REMEDIES[group.verdict])
+        out.write(f"| {group.rows:,} | {group.verdict.value} | {code} | {example} | {fix} |\n")
 
 
 def _lines(figures: Figures) -> Iterator[tuple[object, ...]]:
@@ -123,11 +144,21 @@ def _lines(figures: Figures) -> Iterator[tuple[object, ...]]:
             yield from ((of, name, state, n) for state, n in _counts(share.counts).items() if n)
     for group in figures.groups:
         yield "error", group.code, group.state.value, group.rows
+    if figures.verified is not None:
+        yield from _lines_of_verification(figures.verified)
     if figures.timeline is not None:
         yield from _lines_of_time(figures.timeline)
     if figures.latencies is not None:
         for name, value in _latency(figures.latencies).items():
             yield "latency", "", name, value
+
+
+def _lines_of_verification(verified: Verified) -> Iterator[tuple[object, ...]]:
+    for verdict, count in verified.counts.items():
+        yield "verification", "", verdict.value, count
+    yield "verification", "", "unknown", verified.unknown
+    for group in verified.groups:
+        yield "verification", group.code or "no code", group.verdict.value, group.rows
 
 
 def _lines_of_time(timeline: Timeline) -> Iterator[tuple[object, ...]]:
@@ -141,6 +172,17 @@ def _lines_of_time(timeline: Timeline) -> Iterator[tuple[object, ...]]:
 
 def _counts(counts: Mapping[State, int]) -> dict[str, int]:
     return {state.value: counts.get(state, 0) for state in STATES}
+
+
+def _verified(verified: Verified) -> dict[str, Any]:
+    return {
+        "rows": verified.rows,
+        "counts": {verdict.value: count for verdict, count in verified.counts.items()},
+        "unknown": verified.unknown,
+        "first_at": verified.first_at.isoformat(),
+        "last_at": verified.last_at.isoformat(),
+        "groups": [group.as_json() for group in verified.groups],
+    }
 
 
 def _shares(shares: Sequence[Share]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from bulkconn.report.markup import Markup, isolated, tag, text, together
 from bulkconn.report.pieces import details, moment, state_word
 from bulkconn.report.run_section import fleet_part, run_part
 from bulkconn.report.scales import brief, clock, number, percent, step
+from bulkconn.report.verified_section import verified_part
 from bulkconn.report.words import duration, plural
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def sections(figures: Figures) -> list[Section]:
         Section("outcome", "Outcome", _outcome(figures)),
         Section("fleet", "Workers and queue", fleet_part(figures)),
         Section("errors", "What needs somebody", _errors(figures)),
+        Section("verified", "What verify found", verified_part(figures)),
         Section("time", "Answers over time", _timeline(figures)),
         Section("latency", "How long answers took", _latency(figures)),
         Section("places", "By source, cloud and sandbox", _places(figures)),

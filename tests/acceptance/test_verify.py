@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 from contextlib import closing
@@ -102,6 +103,12 @@ def test_verify_tells_each_kind_of_trouble(emulator: EmulatorProcess, place: Wor
     assert groups["changed_params"]["rows"] == 3
     assert "db-0004: other than sent: database" in groups["changed_params"]["example"]
     assert "login failed" in groups["1308-400"]["example"]
+    for kind in ("json", "html"):
+        assert place.run("report", "--format", kind, "-o", f"report.{kind}").code == 0
+    told = json.loads((place.folder / "report.json").read_text("utf-8"))["verification"]
+    assert (told["counts"], told["unknown"]) == (ended.report["counts"], 0)
+    assert told["groups"] == ended.report["groups"]
+    assert "What verify found" in (place.folder / "report.html").read_text("utf-8")
     left = [path for path in place.folder.rglob("*") if path.is_file() and b"MARK" in path.read_bytes()]
     assert left == []
 

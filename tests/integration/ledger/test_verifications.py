@@ -11,6 +11,8 @@ from bulkconn.core.lifecycle import State
 from bulkconn.core.names import ConnectionId, EndpointKey, RunId
 from bulkconn.core.verification import Finding, Verdict, Verification
 from bulkconn.core.verify_report import CauseGroup
+from bulkconn.ledger.queries import EVERY_ROW
+from bulkconn.ledger.verifications import read_newest
 from tests.fakes.postgres import fresh_schema
 from tests.integration.ledger.building import (
     RUN,
@@ -113,6 +115,26 @@ async def test_causes_add_a_round_up(kind: str, tmp_path: Path) -> None:
         await ledger.keep_verifications(SECOND, SECOND, [word("b", OK)])
         assert (await ledger.causes(RUN))[0][Verdict.UNREACHABLE] == 1
         assert (await ledger.causes(SECOND))[0][Verdict.OK] == 1
+
+
+async def test_newest_words_add_up_whichever_round_brought_them(kind: str, tmp_path: Path) -> None:
+    """A report shows what is known now; a word on a connection that a row has no more counts for nothing."""
+    async with opened(kind, tmp_path) as ledger:
+        assert await ledger.ask(lambda db: read_newest(db, EVERY_ROW, most=9)) is None
+        await ledger.keep_verifications(RUN, RUN, [word("a", FAILED), word("b", FAILED, seconds=2)])
+        await ledger.begin_run(SECOND, START, {"command": "verify"})
+        later = [word("a", OK, seconds=60), word("c", FAILED, connection="id-before", seconds=90)]
+        await ledger.keep_verifications(SECOND, SECOND, later)
+        found = await ledger.ask(lambda db: read_newest(db, EVERY_ROW, most=9))
+        assert found is not None
+        assert found.counts == {
+            Verdict.OK: 1, Verdict.UNREACHABLE: 1, Verdict.MISSING: 0, Verdict.CHANGED: 0,
+        }  # fmt: skip
+        assert (found.rows, found.unknown, found.first_at, found.last_at) == (3, 1, at(2), at(60))
+        assert [(one.code, one.rows) for one in found.groups] == [("test_failed", 1)]
+        mine = await ledger.ask(lambda db: read_newest(db, (" AND key = ?", (endpoint("a").key,)), most=0))
+        assert mine is not None
+        assert (mine.rows, mine.groups) == (1, ())
 
 
 async def test_only_failing_are_rows_whose_newest_word_is_not_ok(kind: str, tmp_path: Path) -> None:

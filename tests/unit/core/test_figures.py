@@ -6,9 +6,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bulkconn.core.figures import MOST_BARS, Bar, Figures, Latencies, Share, Timeline, bar_width_s, shares_of
+from bulkconn.core.figures import (
+    MOST_BARS,
+    Bar,
+    Figures,
+    Latencies,
+    Share,
+    Timeline,
+    Verified,
+    bar_width_s,
+    shares_of,
+)
 from bulkconn.core.lifecycle import State
 from bulkconn.core.record import AttemptEnd, Target
+from bulkconn.core.verification import Verdict
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -59,6 +70,11 @@ def test_shares_beyond_the_most_are_added_up_last() -> None:
         Share("", {State.FAILED: 3}),
     )
     assert [share.rows for share in shares_of(counted, most=4)] == [10, 6, 2, 1]
+
+
+def test_verified_rows_are_those_with_a_word_and_those_without() -> None:
+    """What is not known is neither well nor otherwise, and counts."""
+    assert Verified({Verdict.OK: 3, Verdict.MISSING: 1}, 2, NOW, NOW).rows == 6
 
 
 def test_figures_count_the_rows_that_are_shown() -> None:

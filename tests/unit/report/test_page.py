@@ -11,9 +11,21 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bulkconn.core.figures import Bar, Figures, FleetFacts, Latencies, PacePoint, RunFacts, Share, Timeline
+from bulkconn.core.figures import (
+    Bar,
+    Figures,
+    FleetFacts,
+    Latencies,
+    PacePoint,
+    RunFacts,
+    Share,
+    Timeline,
+    Verified,
+)
 from bulkconn.core.lifecycle import State
 from bulkconn.core.record import AttemptEnd, ErrorGroup, Target
+from bulkconn.core.verification import Verdict
+from bulkconn.core.verify_report import CauseGroup
 from bulkconn.report.brief import write_csv, write_json, write_markdown
 from bulkconn.report.charts import closures, latency_chart, share_bar, timeline_chart
 from bulkconn.report.markup import as_data, isolated, policy, tag, text
@@ -245,6 +257,58 @@ def test_share_bar_never_exceeds_its_whole() -> None:
     edges = [float(x) + float(w) for x, w in re.findall(r'x="([\d.]+)" y="0" width="([\d.]+)"', drawn)]
     assert len(edges) == 2
     assert max(edges) <= 100
+
+
+VERIFIED = Verified(
+    {Verdict.OK: 880, Verdict.UNREACHABLE: 15, Verdict.MISSING: 0, Verdict.CHANGED: 1},
+    4,
+    NOW - timedelta(hours=1),
+    NOW,
+    (CauseGroup(Verdict.UNREACHABLE, "test_failed", 15, f"k-1: {EVIL} | a\nb"),),
+)
+
+
+def test_page_shows_what_verify_found_and_when() -> None:
+    """Counts, causes with a remedy each, and rows that were never looked at; nothing if nobody verified."""
+    shown = page(figures(verified=VERIFIED))
+    plain = re.sub(r"<[^>]*>", " ", shown)
+    words = " ".join(plain.split())
+    assert "896 connections looked at, between 2026-03-01 11:00:00 and 2026-03-01 12:00:00 UTC." in words
+    assert "880 ok 98 % 15 unreachable 2 % 1 changed &lt; 1 % 4 not verified &lt; 1 %" in words
+    assert "15 unreachable test_failed" in words
+    assert "bulkconn verify --only failing" in words
+    assert EVIL not in shown
+    assert re.search(r'<section id="verified"[^>]* hidden', page(figures()))
+
+
+def test_brief_forms_tell_what_verify_found() -> None:
+    """The same counts for programs, spreadsheets and tickets."""
+    out = io.StringIO()
+    write_json(figures(verified=VERIFIED), out)
+    told = json.loads(out.getvalue())["verification"]
+    assert (told["rows"], told["unknown"], told["last_at"]) == (900, 4, NOW.isoformat())
+    assert told["counts"] == {"ok": 880, "unreachable": 15, "missing": 0, "changed": 1}
+    assert [tuple(one) for one in told["groups"]] == [("verdict", "code", "rows", "example", "fix")]
+    out = io.StringIO()
+    write_csv(figures(verified=VERIFIED), out)
+    lines = [tuple(line.values()) for line in csv.DictReader(io.StringIO(out.getvalue()))]
+    assert [one for one in lines if one[0] == "verification"] == [
+        ("verification", "", "ok", "880"),
+        ("verification", "", "unreachable", "15"),
+        ("verification", "", "missing", "0"),
+        ("verification", "", "changed", "1"),
+        ("verification", "", "unknown", "4"),
+        ("verification", "test_failed", "unreachable", "15"),
+    ]
+    out = io.StringIO()
+    write_markdown(figures(verified=VERIFIED), out)
+    assert "Verified between 2026-03-01 11:00:00 and 2026-03-01 12:00:00 UTC:" in out.getvalue()
+    assert "| not verified | 4 |" in out.getvalue()
+    assert "| 15 | unreachable | test\\_failed | k-1: " in out.getvalue()
+    assert EVIL not in out.getvalue()
+    out = io.StringIO()
+    write_json(figures(), out)
+    assert json.loads(out.getvalue())["verification"] is None
 
 
 def test_brief_forms_say_the_same() -> None:

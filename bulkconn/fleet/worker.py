@@ -174,7 +174,8 @@ class Worker:
                 "delete_jobs": "successful",
             }
             if self._settings.queues:
-                options["queues"] = self._settings.queues
+                # A tuple would become a composite value, no array.
+                options["queues"] = list(self._settings.queues)
             queue = asyncio.create_task(app.run_worker_async(**options))
             sweeping = asyncio.create_task(self._sweep(app, thread))
             stopping = asyncio.create_task(self._stop.wait())

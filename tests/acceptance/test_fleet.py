@@ -106,6 +106,39 @@ def test_small_run_submitted_after_a_large_one_is_finished_before_it(
     check_exactly_once(emulator, fleet.export(fleet.env["BULKCONN_LEDGER"]), 100)
 
 
+def test_worker_of_one_queue_leaves_others_alone(emulator: EmulatorProcess, fleet: Workplace) -> None:
+    """It ends when nothing of its own is left; whoever serves both takes the rest."""
+    for name in ("near", "far"):
+        fleet.inventory(10, f"{name}.csv", prefix=name)
+        submit(fleet, "--queue", name, inventory=f"{name}.csv")
+    assert worker(fleet, "--queues", "near").wait().code == 0
+    assert set(_numbers_of_posts(emulator)) == {"near"}
+    assert worker(fleet, "--queues", "near,far").wait().code == 0
+    check_exactly_once(emulator, fleet.export(fleet.env["BULKCONN_LEDGER"]), 20)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_run_with_three_workers_leaves_a_run_with_one_its_part(
+    emulator: EmulatorProcess, fleet: Workplace
+) -> None:
+    """As long as both have work each has about half of the pace."""
+    fleet.env["BULKCONN_RATE"] = "40"
+    workers = []
+    for name, count in (("single", 1), ("many", 3)):
+        fleet.inventory(240, f"{name}.csv", prefix=name)
+        submit(fleet, "--shard-rows", "80", "--queue", name, inventory=f"{name}.csv")
+        workers += [worker(fleet, "--queues", name) for _ in range(count)]
+    assert [one.wait(200).code for one in workers] == [0] * 4
+    numbers = _numbers_of_posts(emulator)
+    begin = max(min(one) for one in numbers.values())
+    end = min(max(one) for one in numbers.values())
+    single = sum(begin <= number <= end for number in numbers["single"])
+    # A fourth without fairness; less than a half, for a single worker wants nothing between two shards.
+    assert single / (end - begin + 1) > 0.3
+    check_exactly_once(emulator, fleet.export(fleet.env["BULKCONN_LEDGER"]), 480)
+
+
 def _numbers_of_posts(emulator: EmulatorProcess) -> dict[str, list[int]]:
     """Give the places among all POSTs of those of each inventory, by its prefix."""
     found: dict[str, list[int]] = {}

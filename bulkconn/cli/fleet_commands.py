@@ -76,7 +76,7 @@ def submit() -> None:
     show_default=True,
     help="Tries of a shard before it is set aside.",
 )
-@options.group_of([options.metrics, options.otel])
+@options.group_of([options.metrics, options.otel, options.outside])
 @click.option("--exit-when-idle", is_flag=True, help="End when no job is queued, running or stalled.")
 @options.group_of([options.logs])
 def worker() -> None:

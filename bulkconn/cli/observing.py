@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
     from bulkconn.cli.given import Given
     from bulkconn.cli.signals import Interrupts
+    from bulkconn.core.protocols import PaceShown
     from bulkconn.core.report import Report
     from bulkconn.engine.context import World
+    from bulkconn.metrics.meters import Meters
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Observed:
     audience: Audience
     interrupts: Interrupts
     hook: URL | None
+    meters: Meters | None = None
 
     async def end(self, report: Report) -> None:
         """Tell everybody how it ended; a hook that does not take it is a warning."""
@@ -66,9 +69,16 @@ class Observed:
 
 @asynccontextmanager
 async def observing(
-    given: Given, world: World, interrupts: Interrupts, *, paths: Sequence[str] = ()
+    given: Given,
+    world: World,
+    interrupts: Interrupts,
+    *,
+    paths: Sequence[str] = (),
+    pacer: PaceShown | None = None,
 ) -> AsyncIterator[Observed]:
     """Let those listen whom the user asked for, for the length of the block, and tell them if it fails.
+
+    `pacer` is a worker's, for its meters.
 
     Raises:
         UsageError: the events cannot be written there, or the hook is no address to send them to.
@@ -77,9 +87,10 @@ async def observing(
     observed = Observed(dataclasses.replace(world, listener=audience), audience, interrupts, _hook(given))
     async with AsyncExitStack() as stack:
         _open_events(given, observed, stack, paths)
-        meters = await stack.enter_async_context(metering(given, world))
+        meters = await stack.enter_async_context(metering(given, world, pacer))
         if meters is not None:
             audience.add(meters)
+            observed = dataclasses.replace(observed, meters=meters)
         for listener in await stack.enter_async_context(tracing(given, world)):
             audience.add(listener)
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 import socket
 import sys
@@ -15,20 +14,18 @@ from bulkconn.cli.checking import network_of
 from bulkconn.cli.fleet_ledger import fleet_place
 from bulkconn.cli.given import Given
 from bulkconn.cli.logs import configure_logs
-from bulkconn.cli.metering import metering
+from bulkconn.cli.observing import observing
 from bulkconn.cli.secretstores import references_of
 from bulkconn.cli.signals import listening
-from bulkconn.cli.tracing import tracing
-from bulkconn.cli.wiring import about_ledger, make_world, open_service, run_async, target_of
+from bulkconn.cli.wiring import about_ledger, make_world, open_service, run_async, shown_place, target_of
 from bulkconn.core.errors import ExitCode
-from bulkconn.engine.audience import Audience
+from bulkconn.core.report import Report
 from bulkconn.report.summary import render_stop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from bulkconn.cli.signals import Interrupts
-    from bulkconn.core.protocols import Listener
     from bulkconn.engine.context import World
 
 #: Seconds that a worker has after its drain, to give back what it holds.
@@ -65,8 +62,7 @@ async def _work(given: Given, world: World) -> int:
             open_service(given, credentials, world.clock) as service,
             references,
             pacer,
-            metering(given, world, pacer) as meters,
-            tracing(given, world) as tracers,
+            observing(given, world, interrupts, pacer=pacer) as observed,
         ):
             means = Means(
                 target=target,
@@ -74,11 +70,11 @@ async def _work(given: Given, world: World) -> int:
                 service=service,
                 pace=pacer,
                 secrets=references,
-                world=_heard(world, tracers if meters is None else (meters, *tracers)),
+                world=observed.world,
                 request_timeout_s=given.number("timeout"),
                 schemes=references.schemes,
                 network=network_of(given),
-                meters=meters,
+                meters=observed.meters,
             )
             made = Worker(place, settings, means, clock=world.clock, log=world.log)
 
@@ -90,7 +86,18 @@ async def _work(given: Given, world: World) -> int:
             interrupts.on_first = end
             interrupts.on_second = made.cut
             world.log.info("worker.started", worker=settings.name, queues=list(settings.queues))
+            began_s = world.clock.elapsed_s()
             exit_code = await made.run()
+            report = Report(
+                run_id=None,
+                ledger=shown_place(place),
+                counts=made.deeds.counts,
+                this_run=made.deeds.this_run,
+                duration_s=world.clock.elapsed_s() - began_s,
+                exit_code=interrupts.exit_code or exit_code,
+                stopped=made.stopped,
+            )
+            await observed.end(report)
     world.log.info("worker.ended", shards_done=made.shards_done)
     if made.stopped is not None:
         click.echo("\n".join(render_stop(made.stopped)).lstrip("\n"), err=True)
@@ -103,13 +110,3 @@ def _leave(interrupts: Interrupts, world: World) -> None:
     sys.stderr.flush()
     # Threads that wait for the database cannot be ended otherwise. What is on its way is in doubt already.
     os._exit(interrupts.exit_code or ExitCode.TERMINATED)
-
-
-def _heard(world: World, listeners: Sequence[Listener]) -> World:
-    """Let somebody hear what the engines do."""
-    if not listeners:
-        return world
-    audience = Audience(world.log)
-    for one in listeners:
-        audience.add(one)
-    return dataclasses.replace(world, listener=audience)

@@ -25,6 +25,7 @@ from bulkconn.engine.existing import SharedNames
 from bulkconn.engine.run import Engine
 from bulkconn.engine.survey import Survey, survey_batch
 from bulkconn.fleet.copies import drop_copies
+from bulkconn.fleet.deeds import Deeds
 from bulkconn.fleet.one_renewal import OneRenewal
 from bulkconn.inventory.check import InventoryCheck
 from bulkconn.inventory.slice_rows import InventorySlice, read_part
@@ -122,6 +123,7 @@ class ShardWork:
         #: Why no shard can be worked on before somebody mends something.
         self.stopped: Stop | None = None
         self.done = 0
+        self.deeds = Deeds()
 
     @property
     def is_busy(self) -> bool:
@@ -194,6 +196,7 @@ class ShardWork:
         log.info("shard.begun", rows=shard.rows, try_no=shard.tries + 1)
         try:
             report = await self._onboard(shard, ledger, log)
+            self.deeds.add(shard.shard_id, report)
         except _Interrupted:
             await self._give_back(shard, ledger, log)
             raise Again(0.0) from None

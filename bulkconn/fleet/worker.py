@@ -17,6 +17,7 @@ import psycopg
 from procrastinate import retry
 
 from bulkconn.core.errors import ExitCode
+from bulkconn.fleet.deeds import Deeds
 from bulkconn.fleet.queue import (
     HEARTBEAT_S,
     WORK_SHARD,
@@ -97,6 +98,7 @@ class Worker:
         self._work: ShardWork | None = None
         self.stopped: Stop | None = None
         self.shards_done = 0
+        self.deeds = Deeds()
 
     def interrupt(self) -> None:
         """Take no more shards, let what is in flight finish within the drain, give the rest back."""
@@ -120,6 +122,7 @@ class Worker:
         thread = await StoreThread.start(self._open)
         try:
             self._work = ShardWork(self._place, thread, self._means, self._settings, self._clock, self._log)
+            self.deeds = self._work.deeds
             await self._serve(thread, self._work)
         finally:
             await thread.close()

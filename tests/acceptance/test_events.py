@@ -14,6 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.acceptance.process import ROOT, Workplace, as_csv, postgres_rows
+from tests.fakes.postgres import fresh_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -240,3 +241,26 @@ def test_hook_may_be_named_by_a_file(workplace: Workplace, tmp_path: Path) -> No
         secret.write_text(f"{hooked.url}\n")
         assert workplace.run("run", "inventory.csv", *_FAST, BULKCONN_NOTIFY_FILE=str(secret)).code == 0
     assert len(hooked.heard) == 1
+
+
+def test_worker_tells_what_its_shards_do_and_their_sum_at_the_end(workplace: Workplace) -> None:
+    """Events bear the id of the submitted run; the hook hears the sum of the shards when the worker ends."""
+    workplace.inventory(30)
+    with fresh_schema() as url, hook(200) as hooked:
+        workplace.env["BULKCONN_LEDGER"] = url
+        submitted = workplace.run("submit", "inventory.csv", "--shard-rows", "10", "--output", "json")
+        words = ("--exit-when-idle", "--rate", "200", "--events", "e.jsonl", "--notify", hooked.url)
+        ended = workplace.run("worker", *words)
+        assert (submitted.code, ended.code) == (0, 0), ended.err
+    events = read((workplace.folder / "e.jsonl").read_text("ascii"))
+    run_id = submitted.report["run_id"]
+    began = [one for one in events if one["event"] == "run.began"]
+    assert [(one["run_id"], one["rows"], one["to_send"]) for one in began] == [(run_id, 10, 10)] * 3
+    created = [one for one in events if one["event"] == "row.created"]
+    assert ({one["run_id"] for one in created}, len({one["key"] for one in created})) == ({run_id}, 30)
+    assert (events[-1]["event"], events[-1]["run_id"]) == ("run.ended", None)
+    summary = events[-1]["summary"]
+    assert (summary["rows"], summary["counts"]["created"], summary["exit_code"]) == (30, 30, 0)
+    assert (summary["this_run"]["created"], summary["this_run"]["posts"]) == (30, 30)
+    assert [one["summary"] for _, one in hooked.heard] == [summary]
+    assert hooked.url not in ended.err + ended.out

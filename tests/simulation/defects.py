@@ -366,6 +366,5 @@ DEFECTS: Final[dict[str, Defect]] = {
     ),
     "overlapping slots": Defect(of_fleets.overlapping_slots, "in a second", fleet=True),
     "a token for each shard": Defect(of_fleets.each_engine_renews, "was on its way", fleet=True),
-    "listing shared for ever": Defect(of_fleets.listing_shared_for_ever, "had its name before", fleet=True),
     "closing told once": Defect(of_fleets.closing_told_once, "Retry-After was over", fleet=True),
 }

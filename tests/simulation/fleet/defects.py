@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from bulkconn.core.errors import LeaseLost
 from bulkconn.core.record import DoubtSince
-from bulkconn.engine.existing import SharedNames
 from bulkconn.fleet import pace_sql, shared_pace
 from bulkconn.fleet.one_renewal import OneRenewal
 from bulkconn.ledger import leases, postgres
@@ -108,12 +107,3 @@ def each_engine_renews() -> list[tuple[Any, str, Any]]:
         return await self._tokens.renew()
 
     return [(OneRenewal, "renew", renew)]
-
-
-def listing_shared_for_ever() -> list[tuple[Any, str, Any]]:
-    """What one shard listed serves all others, however old it is."""
-
-    def find(self: SharedNames, run_id: Any, sandbox: str, _now_s: float) -> Any:
-        return self._kept.get((run_id, sandbox), (0.0, None))[1]
-
-    return [(SharedNames, "find", find)]

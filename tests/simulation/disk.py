@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import os
+import pickle
 import sqlite3
-import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from functools import partial
+from functools import cache
 from itertools import count
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from bulkconn.core.errors import LedgerError, LedgerLocked
 from bulkconn.core.names import LedgerId
 from bulkconn.core.record import Target
-from bulkconn.ledger.opening import open_store
 from bulkconn.ledger.store import SqliteStore
-from tests.simulation.loop import replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from random import Random
 
     from tests.simulation.loop import VirtualLoop
 
 TARGET: Final = Target("https://flow.example.com", "ORG@AdobeOrg")
-_EPOCH: Final = datetime(2026, 3, 1, tzinfo=UTC)
-
-
-#: Where fsync costs nothing; what it is good for is played here, not asked of the machine.
-_IN_MEMORY: Final = next((folder for folder in ("/dev/shm",) if os.access(folder, os.W_OK)), None)
+EPOCH: Final = datetime(2026, 3, 1, tzinfo=UTC)
+#: More than the ledger and the simulation have.
+_STATEMENTS: Final = 1000
+_BEGINS: Final = frozenset({"BEGIN", "BEGIN IMMEDIATE"})
 
 
 class Trouble(Enum):
@@ -62,8 +55,38 @@ class DiskFault:
     trouble: Trouble
 
 
-class _Connection(sqlite3.Connection):
+class Connection(sqlite3.Connection):
     """A connection whose `execute` and `executemany` can be replaced (one of C has no place for that)."""
+
+
+class _Nested(Connection):
+    """A connection within a transaction that is not the ledger's: the ledger's own become savepoints."""
+
+    _is_within = False
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the ledger is in a transaction of its own."""
+        return self._is_within
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        """Run a statement, or what stands for it."""
+        if sql in _BEGINS:
+            self._is_within = True
+            return super().execute("SAVEPOINT ledgers")
+        if sql == "COMMIT":
+            self._is_within = False
+            return super().execute("RELEASE ledgers")
+        if sql == "ROLLBACK":
+            self._is_within = False
+            super().execute("ROLLBACK TO ledgers")
+            return super().execute("RELEASE ledgers")
+        return super().execute(sql, *values)
+
+    def rollback(self) -> None:
+        """Take back the story, and whatever transaction it left."""
+        self._is_within = False
+        super().rollback()
 
 
 class Disk(ABC):
@@ -153,20 +176,21 @@ class Disk(ABC):
 
 
 class MemoryDisk(Disk):
-    """In memory, where a commit costs next to nothing."""
+    """In memory, where a commit costs next to nothing.
 
-    _empty: bytes | None = None
+    Connections go from story to story, and with them their statements: to compile them anew takes longer than
+    to run them. They stay compiled as long as nobody exchanges the tables beneath them; so a story is one
+    transaction, which its end takes back, and the ledger's own are savepoints in it. A story in which an
+    older ledger is put back goes on with a connection that has transactions of its own.
+    """
+
+    _free: ClassVar[list[Connection]] = []
 
     def __init__(self, ledger_id: str, loop: VirtualLoop) -> None:
         super().__init__(ledger_id, loop)
-        self._connection = sqlite3.connect(":memory:", isolation_level=None, factory=_Connection)
-        if MemoryDisk._empty is None:
-            store = SqliteStore(self._connection)
-            store.prepare(TARGET, new_ledger_id=self.ledger_id, now=_EPOCH)
-            MemoryDisk._empty = self._connection.serialize()
-        else:
-            self._connection.deserialize(MemoryDisk._empty)
-            self._connection.execute("UPDATE meta SET ledger_id = ?", (ledger_id,))
+        self._connection = MemoryDisk._free.pop() if MemoryDisk._free else _connect(_Nested, _empty())
+        self._connection.execute("SAVEPOINT story")
+        self._connection.execute("UPDATE meta SET ledger_id = ?", (ledger_id,))
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -183,137 +207,44 @@ class MemoryDisk(Disk):
         """Do nothing: in memory there is no lock to be tried."""
 
     def snapshot(self) -> bytes:
-        """Take a copy."""
-        return self._connection.serialize()
+        """Take a copy, row by row: SQLite copies no database in the midst of a transaction."""
+        tables = [name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return pickle.dumps([(table, self.rows(f"SELECT * FROM {table}")) for table in tables])  # noqa: S608 - our own names
 
     def restore(self, copy: bytes) -> None:
         """Put an older copy in its place."""
-        self._connection.deserialize(copy)
+        self.close()
+        self._connection = _connect(Connection, _empty())
+        self._connection.execute("DELETE FROM meta")
+        for table, rows in pickle.loads(copy):  # noqa: S301 - our own copy
+            if rows:
+                marks = ", ".join("?" * len(rows[0]))
+                self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608 - our own names
 
     def close(self) -> None:
-        """Throw it away."""
-        self._connection.close()
-
-
-class FileDisk(Disk):
-    """A real ledger file with its log and its lock, opened by the code that opens a user's.
-
-    A killed process leaves what is on the disk at that moment; a torn write leaves a log whose last
-    transaction is cut off or garbled. What comes back must be the commits before it, all of them.
-    """
-
-    def __init__(self, ledger_id: str, loop: VirtualLoop, dice: Random) -> None:
-        super().__init__(ledger_id, loop)
-        self._dice = dice
-        self._folder = tempfile.TemporaryDirectory(prefix="bulkconn-simulation-", dir=_IN_MEMORY)
-        self._path = Path(self._folder.name).resolve() / "sim.ledger.db"
-        self._log = self._path.with_name(f"{self._path.name}-wal")
-        self._store: SqliteStore | None = None
-        self._reader: sqlite3.Connection | None = None
-        self._torn_from: int | None = None
-        self._before: list[tuple[Any, ...]] | None = None
-        self.open()
+        """Throw away what it holds, and keep the connection if others can go on with it."""
         self.end(is_killed=False)
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """Give the holder's connection; without one, a reader's."""
-        if self._store is not None:
-            return self._store.connection
-        if self._reader is None:
-            self._reader = sqlite3.connect(self._path, isolation_level=None, factory=_Connection)
-        return self._reader
-
-    def open(self) -> SqliteStore:
-        """Open the file as a new process does, and see whether it holds what it held."""
-        self._stop_reading()
-        self._store = self._open()
-        if self._before is not None and self._content() != self._before:
-            self.crimes.append("a torn log brought back something else than the commits before")
-        self._before = None
-        return self._store
-
-    def intrude(self) -> None:
-        """Start a second process while the first one holds the ledger."""
-        try:
-            self._open().close()
-        except LedgerLocked:
-            return
-        except LedgerError as error:
-            self.crimes.append(f"a second process was refused for the wrong reason: {error}")
+        if isinstance(self._connection, _Nested):
+            self._connection.rollback()
+            MemoryDisk._free.append(self._connection)
         else:
-            self.crimes.append("a second process got hold of a ledger that was held")
+            self._connection.close()
 
-    def end(self, *, is_killed: bool) -> None:
-        """Close the file; of a killed process only what is on the disk stays, and of a torn write a part."""
-        if self._store is None:
-            return
-        files = (self._path, self._log)
-        image = {file: file.read_bytes() for file in files if file.exists()}
-        self._store.close()
-        self._store = None
-        if not is_killed:
-            return
-        if self._torn_from is not None:
-            image[self._log] = self._torn(image[self._log], self._torn_from)
-            self._torn_from = None
-        for file in (*files, self._path.with_name(f"{self._path.name}-shm")):
-            file.unlink(missing_ok=True)
-        for file, content in image.items():
-            file.write_bytes(content)
 
-    def snapshot(self) -> bytes:
-        """Take a copy."""
-        return self.connection.serialize()
+@cache
+def _empty() -> bytes:
+    """Give a ledger without rows."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    SqliteStore(connection).prepare(TARGET, new_ledger_id=LedgerId("any"), now=EPOCH)
+    return connection.serialize()
 
-    def restore(self, copy: bytes) -> None:
-        """Put an older copy in its place."""
-        self._stop_reading()
-        self._log.unlink(missing_ok=True)
-        self._path.write_bytes(copy)
 
-    def close(self) -> None:
-        """Throw it away."""
-        self.end(is_killed=False)
-        self._stop_reading()
-        self._folder.cleanup()
-
-    def _open(self) -> SqliteStore:
-        connect = partial(sqlite3.connect, factory=_Connection)
-        with replaced([(sqlite3, "connect", connect)]):
-            return open_store(self._path, TARGET, now=_EPOCH, new_ledger_id=self.ledger_id)
-
-    def _stop_reading(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
-
-    def _content(self) -> list[tuple[Any, ...]]:
-        """Give all that a run writes, without what opening it may add."""
-        tables = ("rows", "attempts", "runs")
-        return [row for table in tables for row in self.rows(f"SELECT * FROM {table} ORDER BY id")]  # noqa: S608 - our own names
-
-    def _fail(
-        self, trouble: Trouble, execute: Callable[..., sqlite3.Cursor], sql: str, *args: Any
-    ) -> sqlite3.Cursor:
-        if trouble is Trouble.TORN and sql == "BEGIN IMMEDIATE":
-            self._before = self._content()
-            self._torn_from = self._log.stat().st_size if self._log.exists() else 0
-        return super()._fail(trouble, execute, sql, *args)
-
-    def _torn(self, log: bytes, begin: int) -> bytes:
-        """Leave the last transaction half written: cut off, garbled, or as holes that were never filled."""
-        if begin >= len(log):
-            self._before = None
-            return log
-        at = self._dice.randrange(begin, len(log))
-        match self._dice.randrange(3):
-            case 0:
-                return log[:at]
-            case 1:
-                return log[:at] + bytes([log[at] ^ 0x5A]) + log[at + 1 :]
-            case _:
-                return log[:at] + bytes(len(log) - at) if any(log[at:]) else log[:at]
+def _connect(factory: type[Connection], content: bytes) -> Connection:
+    connection = sqlite3.connect(
+        ":memory:", isolation_level=None, factory=factory, cached_statements=_STATEMENTS
+    )
+    connection.deserialize(content)
+    return connection
 
 
 def _error(code: int, text: str) -> sqlite3.OperationalError:

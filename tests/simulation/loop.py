@@ -8,7 +8,9 @@ from collections import deque
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from inspect import CORO_CREATED, getcoroutinestate
 from itertools import count
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncio_throttle.throttler as their_throttler
@@ -194,13 +196,24 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                     task._log_traceback = False
                 continue
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own switch
-            coro: Any = task.get_coro()
-            while coro.cr_frame is not None:
-                with suppress(BaseException):
-                    coro.close()
+            _close(task.get_coro())
         self._tasks.clear()
         self._ready.clear()
         self._timers.clear()
+
+
+def _close(coro: Any) -> None:
+    """Close a coroutine from within, as often as something in it waits once more on its way out."""
+    chain = [coro]
+    if getcoroutinestate(coro) == CORO_CREATED:
+        # It was never begun; nor were others that it was given to await.
+        chain += [one for one in coro.cr_frame.f_locals.values() if isinstance(one, CoroutineType)]
+    while isinstance(inner := chain[-1].cr_await, CoroutineType):
+        chain.append(inner)
+    for one in reversed(chain):
+        while one.cr_frame is not None:
+            with suppress(BaseException):
+                one.close()
 
 
 class _Timer:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from bulkconn.core.plan import Reopen
 from tests.simulation import invariants
-from tests.simulation.disk import FileDisk, MemoryDisk
+from tests.simulation.disk import MemoryDisk
 from tests.simulation.drawing import Drawing
+from tests.simulation.file_disk import FileDisk
 from tests.simulation.loop import Stuck, VirtualLoop, replaced, virtual_time
 from tests.simulation.meddling import Meddling
 from tests.simulation.menu import Weather
@@ -45,6 +46,7 @@ class Verdict:
     cpu_s: float = 0.0
     is_within: bool = True
     is_fleet: bool = False
+    is_upkeep: bool = False
     #: What the seed met, and how often.
     met: Counter[str] = field(default_factory=Counter)
 

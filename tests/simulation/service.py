@@ -64,6 +64,12 @@ class Service(Truth):
         #: When and where the last attempt of a row ended that may have been processed, by owner and key.
         self._ended: dict[tuple[str, str], tuple[float, str]] = {}
 
+    def remember(self, made: Made) -> None:
+        """Let a connection of ours be there from before the story."""
+        self.plant(made)
+        if made.owner is not None and made.key is not None:
+            self._ended[made.owner.name, made.key] = (made.visible_s, made.sandbox)
+
     async def post(self, door: Door, request: ConnectionRequest, token: int) -> Reply | Fault:
         """Take a POST: its fate is drawn as its first byte leaves."""
         self.posts += 1

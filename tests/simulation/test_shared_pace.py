@@ -14,7 +14,7 @@ import structlog
 
 from bulkconn.core.names import LedgerId, RunId
 from bulkconn.fleet.shared_pace import SharedPacer
-from tests.simulation.disk import _EPOCH, TARGET
+from tests.simulation.disk import EPOCH, TARGET
 from tests.simulation.fleet.hub import Hub, Seat
 from tests.simulation.fleet.server import Link, Server
 from tests.simulation.fleet.thread import virtual_database
@@ -33,7 +33,7 @@ class World:
         self.ceiling_per_s = ceiling_per_s
         self.taken: list[tuple[str, list[float]]] = []
         self.seat = Seat(self.hub)  # type: ignore[abstract]  # it has what the tests use of a loop
-        self.server = Server(self.hub, TARGET, LedgerId("pace"), _EPOCH)
+        self.server = Server(self.hub, TARGET, LedgerId("pace"), EPOCH)
         self._numbers = count(1)
 
     def worker(self, *runs: str, per_s: float | None = None, ceiling_per_s: float | None = None) -> Seat:

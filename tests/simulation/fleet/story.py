@@ -19,7 +19,7 @@ from bulkconn.ledger.leases import LEASE_S
 from bulkconn.ledger.postgres import Holder
 from bulkconn.ledger.postgres_ledger import PostgresLedger
 from tests.simulation import invariants
-from tests.simulation.disk import _EPOCH, TARGET
+from tests.simulation.disk import EPOCH, TARGET
 from tests.simulation.drawing import Drawing
 from tests.simulation.fleet import judging
 from tests.simulation.fleet.hub import Hub, Seat
@@ -75,7 +75,7 @@ class FleetStory:
             habits, timeout_s=dice.choice((5.0, 30.0, 60.0)), latency_s=min(habits.latency_s, 0.3)
         )
         self.service = Service(cast("Any", hub), Random(dice.getrandbits(32)), habits, self.trace)
-        self.server = Server(hub, TARGET, LedgerId("fleet"), _EPOCH)
+        self.server = Server(hub, TARGET, LedgerId("fleet"), EPOCH)
         has_marker = dice.random() < 0.2
         self.party = Party(
             "F",
@@ -246,7 +246,7 @@ class FleetStory:
         process.seat, process.link.seat = self.seat, self.seat
         holder = Holder("settle", self.service.habits.timeout_s)
         ledger = await PostgresLedger.open(
-            PLACE, TARGET, holder, now=_EPOCH, new_ledger_id=LedgerId("unused"), clock=process.clock
+            PLACE, TARGET, holder, now=EPOCH, new_ledger_id=LedgerId("unused"), clock=process.clock
         )
         log: Any = _Log(self, "settle")
         world = World(process.clock, process.dice, log, lambda key, one: self.crimes.append(f"{key} {one}"))
@@ -266,7 +266,7 @@ class FleetStory:
 
     def _change_runs(self, to: shards.RunState) -> None:
         for run_id in self._run_ids:
-            self._write(partial(shards.change_run, run_id=run_id, to=to, at=_EPOCH))
+            self._write(partial(shards.change_run, run_id=run_id, to=to, at=EPOCH))
 
     def _submit(self) -> None:
         """Bring back what was set aside; once nothing is open, submit the inventory (anew)."""
@@ -300,9 +300,9 @@ class FleetStory:
         size = self.dice.choice((4, 10, 15, 30))
         for number, first in enumerate(range(begin, end, size), 1):
             lines = self.lines[first : min(first + size, end)]
-            shard = shards.insert_shard(db, run, number, {"first": first, "rows": len(lines)}, _EPOCH)
+            shard = shards.insert_shard(db, run, number, {"first": first, "rows": len(lines)}, EPOCH)
             for line in lines:
-                db.execute(SEE_ROW, seen_values(line.endpoint(), _EPOCH))
+                db.execute(SEE_ROW, seen_values(line.endpoint(), EPOCH))
                 db.execute("UPDATE rows SET shard = ? WHERE key = ?", (shard, line.endpoint().key))
         return run_id
 

@@ -277,6 +277,12 @@ class _Psycopg:
 
 
 @contextmanager
+def _never_broken_off(_connection: object, _seconds: float | None) -> Iterator[None]:
+    """Stand in for the watch over a silent server: its timer would be a thread for each statement."""
+    yield
+
+
+@contextmanager
 def virtual_database(hub: Hub, read: Callable[[Shard], Sequence[Endpoint]]) -> Iterator[None]:
     """Let stores, paces and shards meet the simulated server, threads and inventory."""
 
@@ -294,6 +300,7 @@ def virtual_database(hub: Hub, read: Callable[[Shard], Sequence[Endpoint]]) -> I
     patches = [
         (postgres, "connect", connect),
         (postgres, "time", _StoreTime(hub)),
+        (postgres, "broken_off_after", _never_broken_off),
         (postgres_ledger, "StoreThread", VirtualThread),
         (shared_pace, "time", _PaceTime(hub)),
         (run_pacer, "time", _PaceTime(hub)),

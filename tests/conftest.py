@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import aioresponses.core
+from hypothesis import settings
 
 # pytest finds fixtures by their names here; none of these starts a server before a test asks for it.
 from tests.servers.fixtures import (  # noqa: F401 - see above
@@ -22,6 +23,11 @@ from tests.servers.fixtures import (  # noqa: F401 - see above
 
 if TYPE_CHECKING:
     import pytest
+
+
+# A machine may stop for a second at any moment: how long an example takes proves nothing.
+settings.register_profile("bulkconn", deadline=None)
+settings.load_profile("bulkconn")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -177,10 +177,10 @@ def test_redact_secret_across_the_scanned_part_leaves_nothing() -> None:
 
 
 def test_redact_huge_hostile_text_is_quick() -> None:
-    """A megabyte of backslashes against a secret of backslashes takes no noticeable time."""
-    before = time.perf_counter()
+    """A megabyte of backslashes against a secret of backslashes does not blow up: quadratic would be hours."""
+    before = time.process_time()
     redact("\\" * 1_000_000, ["\\" * 30 + "x", "%25" * 20 + "&"])
-    assert time.perf_counter() - before < 1
+    assert time.process_time() - before < 20
 
 
 def test_redactor_used_twice_gives_the_same() -> None:

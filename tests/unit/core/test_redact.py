@@ -177,7 +177,7 @@ def test_redact_secret_across_the_scanned_part_leaves_nothing() -> None:
 
 
 def test_redact_huge_hostile_text_is_quick() -> None:
-    """A megabyte of backslashes against a secret of backslashes does not blow up: quadratic would be hours."""
+    """A megabyte of backslashes against a secret of backslashes takes seconds at most, not hours."""
     before = time.process_time()
     redact("\\" * 1_000_000, ["\\" * 30 + "x", "%25" * 20 + "&"])
     assert time.process_time() - before < 20

@@ -20,6 +20,7 @@ LATE = {
     "edited row counted as created": 113,
     "grace from the beginning of the lease": 47,
     "grace of another boot trusted": 499,
+    "late answer ignored": 140,
     "loop of tokens read as the end": 812,
 }
 

@@ -69,11 +69,17 @@ class FleetStory:
         self.drawing = Drawing(dice)
         self.is_within = self.drawing.is_within
         self.verdict = Verdict(seed, is_within=self.is_within)
+        #: Whether answers come after leases, and connections long after both: by chance that is rare.
+        self.is_estranged = not self.is_within and Random(f"{seed}/estranged").random() < 0.3
+        if self.is_estranged:
+            self.drawing.grace_s = 2.0
         self.lines = self.drawing.lines(ROWS)
         habits = self.drawing.habits(self.lines)
         habits = replace(
             habits, timeout_s=dice.choice((5.0, 30.0, 60.0)), latency_s=min(habits.latency_s, 0.3)
         )
+        if self.is_estranged:
+            habits = replace(habits, timeout_s=5.0, latency_s=1.0, lag_s=200.0, rejected=frozenset())
         self.service = Service(cast("Any", hub), Random(dice.getrandbits(32)), habits, self.trace)
         self.server = Server(hub, TARGET, LedgerId("fleet"), EPOCH)
         has_marker = dice.random() < 0.2
@@ -186,6 +192,9 @@ class FleetStory:
     def _fortune(self) -> Fortune:
         dice, now_s = self.dice, self.hub.now_s
         fortune = Fortune(latency_s=dice.choice((0.001, 0.01, 0.1)), shards_at_once=dice.choice((1, 1, 2)))
+        if self.is_estranged and dice.random() < 0.7:
+            fortune.cuts = ((now_s + 1.0 + dice.random() * 6.0, dice.choice((16.0, 18.0, 22.0))),)
+            return fortune
         kind = dice.random()
         if kind < 0.2:
             fortune.kill_s = now_s + dice.random() * dice.choice((2.0, 20.0, 100.0))

@@ -10,9 +10,10 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import procrastinate
+import procrastinate.worker
 import psycopg
 from procrastinate import retry
 
@@ -33,6 +34,8 @@ from bulkconn.ledger.shards import count_open
 from bulkconn.ledger.writer import StoreThread
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from procrastinate.app import WorkerOptions
     from structlog.typing import FilteringBoundLogger
 
@@ -49,6 +52,8 @@ _PATIENCE_S: Final = 120.0
 #: Seconds without an answer after which a connection to the database is made anew.
 _ANSWER_S: Final = 30.0
 _POLL_S: Final = 1.0
+#: Seconds after which a task that was cancelled is cancelled once more.
+_LOST_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +184,18 @@ class Worker:
             if self._settings.queues:
                 # A tuple would become a composite value, no array.
                 options["queues"] = list(self._settings.queues)
-            queue = asyncio.create_task(app.run_worker_async(**options))
+            taker = procrastinate.worker.Worker(app, **options)
+            queue = asyncio.create_task(taker.run())  # type: ignore[no-untyped-call]  # annotated in part
             sweeping = asyncio.create_task(self._sweep(app, thread))
             stopping = asyncio.create_task(self._stop.wait())
             idling = asyncio.create_task(self._watch_for_idleness(thread, work))
             try:
                 await asyncio.wait({queue, sweeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for task in (sweeping, stopping, idling):
-                    task.cancel()
+                # Once only, lest it cut what is in flight: whoever loses that heeds the word.
+                taker.stop()  # type: ignore[no-untyped-call]  # likewise
                 queue.cancel()
+                await _cancel(sweeping, stopping, idling)
                 found = await asyncio.gather(queue, sweeping, stopping, idling, return_exceptions=True)
         for error in found:
             if isinstance(error, Exception):
@@ -224,3 +231,16 @@ class Worker:
                 self._stop.set()
                 return
             await asyncio.sleep(_IDLE_S)
+
+
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks until they are done.
+
+    One that comes together with the end of a wait for a connection of the queue's is lost: `wait_for` of CPython
+    3.11, which psycopg's pool awaits, then gives the connection and says nothing.
+    """
+    left: Collection[asyncio.Task[Any]] = tasks
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_LOST_S)

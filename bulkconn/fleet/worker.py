@@ -236,8 +236,8 @@ class Worker:
 async def _cancel(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks until they are done.
 
-    One that comes together with the end of a wait for a connection of the queue's is lost: `wait_for` of CPython
-    3.11, which psycopg's pool awaits, then gives the connection and says nothing.
+    One that comes together with the end of a wait for a connection is lost: `wait_for` of CPython 3.11, which
+    psycopg's pool awaits, then gives the connection and says nothing.
     """
     left: Collection[asyncio.Task[Any]] = tasks
     while left:

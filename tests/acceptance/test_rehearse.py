@@ -255,7 +255,10 @@ def test_rehearsal_finds_a_connection_that_no_row_made(
 
 @pytest.mark.slow
 def test_rehearsal_of_a_bulkconn_with_a_defect_finds_it(place: Workplace) -> None:
-    """Were a lost answer taken for "not sent", the twins would show: the proof rests on nothing of ours."""
+    """Were a lost answer taken for "not sent", the twins would show: the proof rests on nothing of ours.
+
+    A kill may meet the very rows whose answers are lost, and settle them; not in three rehearsals.
+    """
     shutil.copytree(ROOT / "bulkconn", place.folder / "bulkconn")
     path = place.folder / "bulkconn" / "core" / "classify.py"
     sound = 'Outcome(OutcomeKind.IN_DOUBT, code="no_answer"'
@@ -263,12 +266,15 @@ def test_rehearsal_of_a_bulkconn_with_a_defect_finds_it(place: Workplace) -> Non
     assert sound in text
     path.write_text(text.replace(sound, sound.replace("IN_DOUBT", "NOT_SENT")), "utf-8")
     place.inventory(40)
-    ended = place.run(
-        *("rehearse", "inventory.csv", "--faults", "mild", "--seed", "5", "--output", "json"),
-        PYTHONPATH=str(place.folder),
-    )
-    proof = rehearsed(ended, code=1)["rehearsal"]["proof"]
-    assert proof["verdict"] == "broken"
+    for seed in ("5", "6", "7"):
+        ended = place.run(
+            *("rehearse", "inventory.csv", "--faults", "mild", "--seed", seed, "--output", "json"),
+            PYTHONPATH=str(place.folder),
+        )
+        proof = json.loads(ended.out)["rehearsal"]["proof"]
+        if proof["verdict"] == "broken":
+            break
+    assert (ended.code, proof["verdict"]) == (1, "broken")
     assert proof["duplicates"] > 0
     assert proof["examples"]
 

@@ -64,7 +64,7 @@ def read_csv(text: TextIO, file: str) -> Iterator[InventoryRow | Diagnostic]:
             elif all(record):
                 yield InventoryRow(file, row, dict(zip(headers, record)), headers)  # noqa: B905 - see above
             else:
-                cells = {header: cell for header, cell in zip(headers, record) if cell}  # noqa: B905
+                cells = {header: cell for header, cell in zip(headers, record) if cell}  # noqa: B905 - likewise
                 yield InventoryRow(file, row, cells, headers)
     except csv.Error as error:
         raise Unreadable(_csv_fault(file, begins, str(error))) from error
